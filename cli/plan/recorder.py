@@ -1,0 +1,246 @@
+"""Runs the program in this process and records every resource it registers, with what a preview would know of it."""
+
+import asyncio
+import contextlib
+import logging
+import runpy
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+import pulumi
+from google.protobuf import struct_pb2
+from pulumi.runtime import config as pulumi_config
+from pulumi.runtime import mocks, rpc
+from pulumi.runtime import settings as pulumi_settings
+from pulumi.runtime.proto import resource_pb2
+from pulumi.runtime.stack import run_pulumi_func
+
+from cli.plan.answers import answers
+from cli.plan.awsx import children
+from cli.plan.stack_file import Stack
+
+STACK_TYPE = "pulumi:pulumi:Stack"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resource:
+    """One resource as the program registered it.
+
+    Args:
+        urn: Name that is unique in the stack.
+        type: Type token.
+        name: Logical name.
+        parent: URN of the parent; empty for the stack's own.
+        custom: Whether a provider manages it; a component otherwise.
+        props: Inputs with camelCase keys; `pulumi.UNKNOWN`-like values are `rpc.UNKNOWN`.
+        protect: Whether Pulumi would refuse to delete it.
+        dependencies: URNs of what it waits for.
+        property_dependencies: The same for each input.
+        ignore_changes: Inputs whose changes are ignored.
+        secret_props: Top-level inputs that hold a secret.
+    """
+
+    urn: str
+    type: str
+    name: str
+    parent: str
+    custom: bool
+    props: Mapping[str, Any]
+    protect: bool = False
+    dependencies: Sequence[str] = ()
+    property_dependencies: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
+    ignore_changes: Sequence[str] = ()
+    secret_props: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recording:
+    """A run of the program.
+
+    Args:
+        stack: The stack it ran for.
+        resources: What it registered, in order.
+        invokes: Lookups it made.
+        outputs: Names of the stack's outputs.
+    """
+
+    stack: Stack
+    resources: Sequence[Resource]
+    invokes: Sequence[str]
+    outputs: Sequence[str]
+
+    def of_type(self, type_: str) -> list[Resource]:
+        """The resources of one type."""
+        return [resource for resource in self.resources if resource.type == type_]
+
+
+class _NoMocks(mocks.Mocks):
+    """The monitor below answers for itself."""
+
+    def call(self, args: mocks.MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]] | None]:
+        raise LookupError(f"the offline plan has no answer to the lookup {args.token}; add it to cli/plan/answers.py")
+
+    def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
+        return "", args.inputs
+
+
+class RecordingMonitor(mocks.MockMonitor):
+    """A Pulumi resource monitor that keeps what is registered and resolves what a preview would know."""
+
+    def __init__(self, config: Mapping[str, str]) -> None:
+        super().__init__(_NoMocks())
+        self.recorded: list[Resource] = []
+        self.invoked: list[str] = []
+        self._answers = answers(config)
+
+    def Invoke(self, request: Any) -> Any:  # noqa: N802
+        answer = self._answers.get(request.tok)
+        if answer is None:
+            return super().Invoke(request)
+        self.invoked.append(request.tok)
+        given = rpc.deserialize_properties(request.args)
+        return resource_pb2.ResourceInvokeResponse(**{"return": _struct(answer(given))})
+
+    def RegisterResource(self, request: Any) -> Any:  # noqa: N802
+        urn = self.make_urn(request.parent, request.type, request.name)
+        if request.type == STACK_TYPE:
+            return resource_pb2.RegisterResourceResponse(urn=urn)
+        raw = cast("dict[str, Any]", _plain(request.object))
+        secrets = frozenset(key for key, value in raw.items() if _has_secret(value))
+        props = cast("dict[str, Any]", _unwrapped(raw))
+        self._keep(
+            Resource(
+                urn=urn,
+                type=request.type,
+                name=request.name,
+                parent="" if f"::{STACK_TYPE}::" in request.parent else request.parent,
+                custom=bool(request.custom),
+                props=props,
+                protect=bool(request.protect),
+                dependencies=sorted(request.dependencies),
+                property_dependencies={key: sorted(d.urns) for key, d in request.propertyDependencies.items()},
+                ignore_changes=list(request.ignoreChanges),
+                secret_props=secrets,
+            )
+        )
+        if request.remote:
+            return resource_pb2.RegisterResourceResponse(
+                urn=urn, object=self._inside(urn, request.type, request.name, props)
+            )
+        # The engine marks an output secret where its input was; what a provider computes stays unknown.
+        return resource_pb2.RegisterResourceResponse(urn=urn, id="", object=request.object)
+
+    def _keep(self, resource: Resource) -> None:
+        if any(known.urn == resource.urn for known in self.recorded):
+            raise ValueError(f"two resources have the name {resource.name} and type {resource.type}; rename one")
+        self.recorded.append(resource)
+        self.resources[resource.urn] = mocks.MockMonitor.ResourceRegistration(resource.urn, "", {})
+
+    def _inside(self, urn: str, type_: str, name: str, inputs: Mapping[str, Any]) -> struct_pb2.Struct:
+        """Records what a remote component makes, and gives the outputs that are known at preview."""
+        urns: list[str] = []
+        references: list[dict[str, Any]] = []
+        for child in children(type_, name, inputs):
+            parent = urn if child.parent is None else urns[child.parent]
+            child_urn = self.make_urn(parent, child.type, child.name)
+            urns.append(child_urn)
+            self._keep(
+                Resource(
+                    urn=child_urn, type=child.type, name=child.name, parent=parent, custom=True, props=dict(child.props)
+                )
+            )
+            if child.type == "aws:ec2/routeTable:RouteTable":
+                references.append({rpc._special_sig_key: rpc._special_resource_sig, "urn": child_urn, "id": ""})  # pyright: ignore[reportPrivateUsage]
+        return _struct({"routeTables": references} if references else {})
+
+
+def record(root: Path, stack: Stack) -> Recording:
+    """Runs the program in `root` for a stack, without engine, account or credentials.
+
+    Args:
+        root: Folder of `__main__.py`.
+        stack: The stack's configuration.
+
+    Raises:
+        Exception: Whatever the program raises, as the engine would report it.
+    """
+    monitor = RecordingMonitor(stack.config)
+    with _quiet():
+        pulumi_settings.ROOT.set(None)
+        loop = asyncio.new_event_loop()
+        asyncio.set_event_loop(loop)
+        mocks.set_mocks(_NoMocks(), project=stack.project, stack=stack.name, preview=True, monitor=monitor)
+        pulumi_config.set_all_config(dict(stack.config), sorted(stack.secret_keys))
+        try:
+            loop.run_until_complete(run_pulumi_func(lambda: _run(root)))
+            outputs = list(cast("pulumi.runtime.Stack", pulumi_settings.get_root_resource()).outputs)
+        finally:
+            loop.close()
+            asyncio.set_event_loop(asyncio.new_event_loop())
+    return Recording(stack=stack, resources=monitor.recorded, invokes=monitor.invoked, outputs=outputs)
+
+
+def _run(root: Path) -> None:
+    runpy.run_path(str(root / "__main__.py"), run_name="__main__")
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Futures that are left when a program fails are of no interest; the failure itself is raised."""
+    logger = logging.getLogger("asyncio")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
+def _struct(value: Mapping[str, Any]) -> struct_pb2.Struct:
+    struct = struct_pb2.Struct()
+    struct.update({key: below for key, below in value.items() if below is not None})
+    return struct
+
+
+def _plain(value: Any) -> Any:
+    """A protobuf value as plain data, with whole numbers as integers."""
+    if isinstance(value, struct_pb2.Struct):
+        return {key: _plain(below) for key, below in value.fields.items()}
+    if isinstance(value, struct_pb2.ListValue):
+        return [_plain(below) for below in value.values]
+    kind = value.WhichOneof("kind")
+    if kind in ("struct_value", "list_value"):
+        return _plain(getattr(value, kind))
+    if kind == "number_value":
+        number = value.number_value
+        return int(number) if number == int(number) else number
+    return None if kind == "null_value" else getattr(value, kind)
+
+
+def _is_secret(value: Any) -> bool:
+    return (
+        isinstance(value, dict) and cast("dict[str, Any]", value).get(rpc._special_sig_key) == rpc._special_secret_sig
+    )  # pyright: ignore[reportPrivateUsage]
+
+
+def _has_secret(value: Any) -> bool:
+    if _is_secret(value):
+        return True
+    below = (
+        cast("dict[str, Any]", value).values()
+        if isinstance(value, dict)
+        else cast("list[Any]", value)
+        if isinstance(value, list)
+        else ()
+    )
+    return any(_has_secret(item) for item in below)
+
+
+def _unwrapped(value: Any) -> Any:
+    if _is_secret(value):
+        return _unwrapped(value["value"])
+    if isinstance(value, dict):
+        return {key: _unwrapped(below) for key, below in cast("dict[str, Any]", value).items()}
+    return [_unwrapped(below) for below in cast("list[Any]", value)] if isinstance(value, list) else value

@@ -1,0 +1,253 @@
+"""The database that MLflow keeps its metadata in."""
+
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_aws as aws
+import pulumi_random as random
+
+from components.base import Component, Deployment
+from components.encryption import Encryption
+from components.network import Network
+from components.security_group import connect, security_group
+from lib.documents.database import ManagedSecret
+from settings.database import DatabaseSettings, Engine
+
+LOG_EXPORTS = {
+    Engine.AURORA_MYSQL: ("audit", "error", "slowquery"),
+    Engine.AURORA_POSTGRESQL: ("postgresql",),
+    Engine.POSTGRES: ("postgresql", "upgrade"),
+}
+TLS_PARAMETER = {
+    Engine.AURORA_MYSQL: ("require_secure_transport", "ON"),
+    Engine.AURORA_POSTGRESQL: ("rds.force_ssl", "1"),
+    Engine.POSTGRES: ("rds.force_ssl", "1"),
+}
+"""The parameter that makes the engine refuse connections without TLS (Amazon RDS and Aurora user guides)."""
+
+PERFORMANCE_INSIGHTS_DAYS = 7
+"""The retention that Performance Insights gives free of charge."""
+
+BACKUP_WINDOW = "03:00-04:00"
+MAINTENANCE_WINDOW = "sun:04:30-sun:05:30"
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatabaseArgs:
+    """The database to make.
+
+    Args:
+        deployment: The stack.
+        settings: Engine and capacity.
+        network: Where it stands: in the isolated subnets.
+        encryption: Key of storage, backups, logs and master secret.
+    """
+
+    deployment: Deployment
+    settings: DatabaseSettings
+    network: Network
+    encryption: Encryption
+
+
+class Database(Component):
+    """An Aurora Serverless v2 cluster or an RDS instance, whose master password RDS makes, keeps and rotates.
+
+    The database refuses connections without TLS, is reachable only by security groups that `allow` names, and its
+    password is never read by this program.
+    """
+
+    endpoint: pulumi.Output[str]
+    """Host of the writer."""
+    port: int
+    """TCP port."""
+    secret_arn: pulumi.Output[str]
+    """ARN of the master secret (JSON `username`, `password`)."""
+    resource_id: pulumi.Output[str]
+    """Changes when the database is replaced."""
+    managed_secret: ManagedSecret
+    """The master secret as policy documents name it."""
+
+    def __init__(self, name: str, args: DatabaseArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__(name, "database", args.deployment, opts)
+        settings, deployment = args.settings, args.deployment
+        self._settings = settings
+        self._key_arn = args.encryption.key_arn
+        self._identifier = deployment.names.of("mlflow", limit=50)
+        self.port = settings.listener_port
+        kind = "cluster" if settings.engine.is_aurora else "db"
+        self.managed_secret = ManagedSecret(
+            target=deployment.target, kind=kind, database_arn=deployment.target.arn("rds", f"{kind}:{self._identifier}")
+        )
+        self._group = security_group(self, name, vpc_id=args.network.vpc_id, description="MLflow's database")
+        self._subnets = aws.rds.SubnetGroup(
+            name,
+            subnet_ids=args.network.isolated_subnet_ids,
+            description=f"Database of {deployment.names.prefix}",
+            tags=self.merged_tags(name),
+            opts=self._child,
+        )
+        self._final_snapshot = self._final_snapshot_identifier(name)
+        logs = self._log_groups(name)
+        database = self._cluster(name, logs) if settings.engine.is_aurora else self._instance(name, logs)
+        self.endpoint = database.endpoint if isinstance(database, aws.rds.Cluster) else database.address
+        self.secret_arn = database.master_user_secrets.apply(lambda secrets: str(secrets[0].secret_arn))
+        self.resource_id = (
+            database.cluster_resource_id if isinstance(database, aws.rds.Cluster) else database.resource_id
+        )
+        self.register_outputs({"endpoint": self.endpoint, "secret_arn": self.secret_arn})
+
+    def allow(self, owner: Component, name: str, source: pulumi.Input[str]) -> None:
+        """Lets members of the security group `source` connect to the database."""
+        connect(
+            owner, name, source=source, destination=self._group.id, port=self.port, purpose="MLflow to its database"
+        )
+
+    def _log_groups(self, name: str) -> list[pulumi.Resource]:
+        """RDS would make them itself, without retention and key."""
+        kind = "cluster" if self._settings.engine.is_aurora else "instance"
+        return [
+            aws.cloudwatch.LogGroup(
+                f"{name}-{log}",
+                name=f"/aws/rds/{kind}/{self._identifier}/{log}",
+                retention_in_days=self._settings.log_retention_days,
+                kms_key_id=self._key_arn,
+                tags=self.merged_tags(f"{name}-{log}"),
+                opts=self._child,
+            )
+            for log in LOG_EXPORTS[self._settings.engine]
+        ]
+
+    def _final_snapshot_identifier(self, name: str) -> pulumi.Output[str] | None:
+        """A name of its own for each database, so that a second one leaves its snapshot beside the first's."""
+        if not self._deployment.protection.final_snapshot:
+            return None
+        suffix = random.RandomId(f"{name}-final-snapshot", byte_length=4, opts=self._child)
+        return pulumi.Output.concat(self._identifier, "-final-", suffix.hex)
+
+    def _cluster(self, name: str, logs: list[pulumi.Resource]) -> aws.rds.Cluster:
+        settings, protection = self._settings, self._deployment.protection
+        tls, value = TLS_PARAMETER[settings.engine]
+        parameters = aws.rds.ClusterParameterGroup(
+            name,
+            family=_family(settings),
+            description=f"TLS required by {self._identifier}",
+            parameters=[{"name": tls, "value": value, "apply_method": "immediate"}],
+            tags=self.merged_tags(name),
+            opts=self._child,
+        )
+        cluster = aws.rds.Cluster(
+            name,
+            cluster_identifier=self._identifier,
+            engine=settings.engine.value,
+            engine_mode="provisioned",
+            engine_version=settings.version,
+            database_name=settings.database_name,
+            port=settings.listener_port,
+            master_username=settings.master_username,
+            manage_master_user_password=True,
+            master_user_secret_kms_key_id=self._key_arn,
+            storage_encrypted=True,
+            kms_key_id=self._key_arn,
+            db_subnet_group_name=self._subnets.name,
+            vpc_security_group_ids=[self._group.id],
+            db_cluster_parameter_group_name=parameters.name,
+            serverlessv2_scaling_configuration={
+                "min_capacity": settings.min_acu,
+                "max_capacity": settings.max_acu,
+                **({"seconds_until_auto_pause": settings.seconds_until_auto_pause} if settings.auto_pauses else {}),
+            },
+            enabled_cloudwatch_logs_exports=list(LOG_EXPORTS[settings.engine]),
+            backup_retention_period=protection.backup_retention_days,
+            preferred_backup_window=BACKUP_WINDOW,
+            preferred_maintenance_window=MAINTENANCE_WINDOW,
+            copy_tags_to_snapshot=True,
+            deletion_protection=protection.deletion_protection,
+            skip_final_snapshot=not protection.final_snapshot,
+            final_snapshot_identifier=self._final_snapshot,
+            apply_immediately=True,
+            tags=self.merged_tags(self._identifier),
+            opts=self._options(protect=protection.protect_resources, depends_on=logs),
+        )
+        for index in range(settings.instances):
+            aws.rds.ClusterInstance(
+                f"{name}-{index + 1}",
+                cluster_identifier=cluster.id,
+                engine=settings.engine.value,
+                engine_version=cluster.engine_version_actual,
+                instance_class="db.serverless",
+                publicly_accessible=False,
+                db_subnet_group_name=self._subnets.name,
+                promotion_tier=min(index, 1),  # tiers 0 and 1 scale with the writer
+                auto_minor_version_upgrade=not _pinned(settings),
+                copy_tags_to_snapshot=True,
+                performance_insights_enabled=settings.performance_insights,
+                performance_insights_kms_key_id=self._key_arn if settings.performance_insights else None,
+                performance_insights_retention_period=(
+                    PERFORMANCE_INSIGHTS_DAYS if settings.performance_insights else None
+                ),
+                apply_immediately=True,
+                tags=self.merged_tags(f"{self._identifier}-{index + 1}"),
+                opts=self._stateful(),
+            )
+        return cluster
+
+    def _instance(self, name: str, logs: list[pulumi.Resource]) -> aws.rds.Instance:
+        settings, protection = self._settings, self._deployment.protection
+        tls, value = TLS_PARAMETER[settings.engine]
+        parameters = aws.rds.ParameterGroup(
+            name,
+            family=_family(settings),
+            description=f"TLS required by {self._identifier}",
+            parameters=[{"name": tls, "value": value, "apply_method": "immediate"}],
+            tags=self.merged_tags(name),
+            opts=self._child,
+        )
+        return aws.rds.Instance(
+            name,
+            identifier=self._identifier,
+            engine=settings.engine.value,
+            engine_version=settings.version,
+            instance_class=settings.instance_class,
+            allocated_storage=settings.allocated_storage,
+            max_allocated_storage=settings.max_allocated_storage,
+            storage_type="gp3",
+            db_name=settings.database_name,
+            port=settings.listener_port,
+            username=settings.master_username,
+            manage_master_user_password=True,
+            master_user_secret_kms_key_id=self._key_arn,
+            storage_encrypted=True,
+            kms_key_id=self._key_arn,
+            multi_az=settings.multi_az,
+            publicly_accessible=False,
+            db_subnet_group_name=self._subnets.name,
+            vpc_security_group_ids=[self._group.id],
+            parameter_group_name=parameters.name,
+            enabled_cloudwatch_logs_exports=list(LOG_EXPORTS[settings.engine]),
+            backup_retention_period=protection.backup_retention_days,
+            backup_window=BACKUP_WINDOW,
+            maintenance_window=MAINTENANCE_WINDOW,
+            copy_tags_to_snapshot=True,
+            delete_automated_backups=not protection.protect_resources,
+            deletion_protection=protection.deletion_protection,
+            skip_final_snapshot=not protection.final_snapshot,
+            final_snapshot_identifier=self._final_snapshot,
+            auto_minor_version_upgrade=not _pinned(settings),
+            performance_insights_enabled=settings.performance_insights,
+            performance_insights_kms_key_id=self._key_arn if settings.performance_insights else None,
+            performance_insights_retention_period=PERFORMANCE_INSIGHTS_DAYS if settings.performance_insights else None,
+            apply_immediately=True,
+            tags=self.merged_tags(self._identifier),
+            opts=self._options(protect=protection.protect_resources, depends_on=logs),
+        )
+
+
+def _family(settings: DatabaseSettings) -> str:
+    """Parameter group family, such as `aurora-mysql8.0` or `postgres16`."""
+    major = "8.0" if settings.engine.is_mysql else settings.version.split(".")[0]
+    return f"{settings.engine.value}{major}"
+
+
+def _pinned(settings: DatabaseSettings) -> bool:
+    """Whether a minor version is named, which RDS must then not change by itself."""
+    return "." in settings.version

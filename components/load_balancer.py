@@ -1,0 +1,121 @@
+"""The internal load balancer in front of MLflow."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_aws as aws
+
+from components.base import Component, Deployment
+from components.network import Network
+from components.security_group import security_group
+from settings.api import LoadBalancerSettings
+
+HEALTH_PATH = "/elb-status"
+"""Answers without authentication; the sample's path, which `services/nginx` serves."""
+TLS_POLICY = "ELBSecurityPolicy-TLS13-1-2-2021-06"
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoadBalancerArgs:
+    """The load balancer to make.
+
+    Args:
+        deployment: The stack.
+        settings: Certificate and timeout.
+        network: Where it stands: in the private subnets.
+        target_port: Port of the tasks.
+    """
+
+    deployment: Deployment
+    settings: LoadBalancerSettings
+    network: Network
+    target_port: int
+
+
+class LoadBalancer(Component):
+    """An internal Application Load Balancer with one listener: HTTP on 80, or TLS on 443 with a certificate."""
+
+    listener_arn: pulumi.Output[str]
+    """ARN of the listener."""
+    listener: aws.lb.Listener
+    """The listener, which a service must wait for before it registers tasks."""
+    target_group_arn: pulumi.Output[str]
+    """ARN of the target group that tasks register with."""
+    security_group_id: pulumi.Output[str]
+    """Group of the load balancer."""
+    port: int
+    """Port of the listener."""
+    server_name: str | None
+    """Name that callers verify in the certificate."""
+
+    def __init__(self, name: str, args: LoadBalancerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__(name, "network", args.deployment, opts)
+        settings = args.settings
+        self.port = 443 if settings.certificate_arn else 80
+        self.server_name = settings.server_name
+        group = security_group(
+            self, name, vpc_id=args.network.vpc_id, description="Internal load balancer in front of MLflow"
+        )
+        balancer = aws.lb.LoadBalancer(
+            name,
+            internal=True,
+            load_balancer_type="application",
+            subnets=args.network.private_subnet_ids,
+            security_groups=[group.id],
+            idle_timeout=settings.idle_timeout_seconds,
+            drop_invalid_header_fields=True,
+            enable_deletion_protection=args.deployment.protection.deletion_protection,
+            tags=self.merged_tags(name),
+            opts=self._child,
+        )
+        targets = aws.lb.TargetGroup(
+            name,
+            vpc_id=args.network.vpc_id,
+            target_type="ip",
+            port=args.target_port,
+            protocol="HTTP",
+            deregistration_delay=30,
+            health_check={
+                "path": HEALTH_PATH,
+                "matcher": "200",
+                "interval": 30,
+                "timeout": 5,
+                "healthy_threshold": 2,
+                "unhealthy_threshold": 3,
+            },
+            tags=self.merged_tags(name),
+            opts=self._child,
+        )
+        self.listener = self._listener(name, settings, balancer.arn, targets.arn)
+        self.listener_arn = self.listener.arn
+        self.target_group_arn = targets.arn
+        self.security_group_id = group.id
+        self.register_outputs({"listener_arn": self.listener_arn, "target_group_arn": self.target_group_arn})
+
+    def _listener(
+        self, name: str, settings: LoadBalancerSettings, balancer: pulumi.Input[str], targets: pulumi.Input[str]
+    ) -> aws.lb.Listener:
+        actions: Sequence[aws.lb.ListenerDefaultActionArgsDict] = [{"type": "forward", "target_group_arn": targets}]
+        tags = self.merged_tags(name)
+        if settings.certificate_arn is None:
+            return aws.lb.Listener(
+                name,
+                load_balancer_arn=balancer,
+                port=self.port,
+                protocol="HTTP",
+                default_actions=actions,
+                tags=tags,
+                opts=self._child,
+            )
+        return aws.lb.Listener(
+            name,
+            load_balancer_arn=balancer,
+            port=self.port,
+            protocol="HTTPS",
+            ssl_policy=TLS_POLICY,
+            certificate_arn=settings.certificate_arn,
+            default_actions=actions,
+            tags=tags,
+            opts=self._child,
+        )

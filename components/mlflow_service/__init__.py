@@ -1,0 +1,5 @@
+"""MLflow on Fargate."""
+
+from components.mlflow_service.component import MlflowService, MlflowServiceArgs
+
+__all__ = ["MlflowService", "MlflowServiceArgs"]

@@ -1,0 +1,173 @@
+"""The task's three containers: a pure function of what is known at preview."""
+
+from typing import Any
+
+from lib.naming import Target
+from settings.mlflow import MlflowSettings
+
+USER = "10001"
+"""Numeric user of all three containers; both images give it their volumes (`services/*/Dockerfile`)."""
+
+VOLUMES = {"run": "/run/mlflow", "tmp": "/tmp"}
+"""The only paths that can be written: Fargate's ephemeral storage, by name and mount point."""
+
+PASSWORD_FILE = f"{VOLUMES['run']}/htpasswd"
+DATABASE_CA = "/etc/ssl/certs/rds-global-bundle.pem"
+DATABASE_WAIT_SECONDS = 150
+"""How long the migration waits for a database that wakes; below the three minutes that ECS gives a dependency."""
+
+MIGRATION, MLFLOW, NGINX = "migrationContainer", "mlflowContainer", "nginxContainer"
+"""Container names; the last two are the sample's."""
+
+Container = dict[str, Any]
+
+
+def containers(
+    target: Target,
+    settings: MlflowSettings,
+    *,
+    images: dict[str, str],
+    artifact_root: str,
+    credentials_secret: str,
+    database_parameter: str,
+    database_pauses: bool,
+    dual_stack: bool,
+    log_group: str,
+) -> list[Container]:
+    """Container definitions as ECS takes them.
+
+    Args:
+        target: Region, for logs and for the API's host names.
+        settings: Ports, workers and limits.
+        images: URIs of `mlflow` and `nginx`.
+        artifact_root: `s3://` address for artifacts.
+        credentials_secret: Name of the secret with the basic-auth credentials.
+        database_parameter: Name of the parameter with the database's address.
+        database_pauses: Whether idle connections would keep the database awake.
+        dual_stack: Whether AWS APIs are called by their dual-stack names.
+        log_group: Name of the log group.
+    """
+    common = {
+        "AWS_REGION": target.region,
+        "AWS_USE_DUALSTACK_ENDPOINT": str(dual_stack).lower(),
+        "MLFLOW_DATABASE_PARAMETER": database_parameter,
+        "MLFLOW_CREDENTIALS_SECRET_ID": credentials_secret,
+        "MLFLOW_DATABASE_CA": DATABASE_CA,
+        "MLFLOW_DATABASE_WAIT_SECONDS": str(DATABASE_WAIT_SECONDS),
+        "MLFLOW_HTPASSWD_FILE": PASSWORD_FILE,
+    }
+    return [
+        _container(
+            target,
+            MIGRATION,
+            images["mlflow"],
+            log_group,
+            essential=False,
+            command=["prepare"],
+            environment=common,
+        ),
+        _container(
+            target,
+            MLFLOW,
+            images["mlflow"],
+            log_group,
+            command=["serve"],
+            environment=common | _server(target, settings, artifact_root, database_pauses=database_pauses),
+            port=settings.container_port,
+            after={MIGRATION: "SUCCESS"},
+            health=["CMD", "python", "-m", "mlflow_service", "health"],
+        ),
+        _container(
+            target,
+            NGINX,
+            images["nginx"],
+            log_group,
+            environment={
+                "NGINX_PORT": str(settings.proxy_port),
+                "NGINX_CLIENT_MAX_BODY_SIZE": f"{settings.max_body_size_mib}m",
+                "NGINX_PROXY_READ_TIMEOUT": f"{settings.read_timeout_seconds}s",
+                "MLFLOW_UPSTREAM": f"127.0.0.1:{settings.container_port}",
+                "MLFLOW_HTPASSWD_FILE": PASSWORD_FILE,
+            },
+            port=settings.proxy_port,
+            after={MIGRATION: "SUCCESS", MLFLOW: "HEALTHY"},
+            health=["CMD-SHELL", f"wget -q -O /dev/null http://127.0.0.1:{settings.proxy_port}/elb-status || exit 1"],
+            # A user other than root may then open port 80 in the task's network namespace.
+            systemControls=[{"namespace": "net.ipv4.ip_unprivileged_port_start", "value": "0"}],
+        ),
+    ]
+
+
+def _server(target: Target, settings: MlflowSettings, artifact_root: str, *, database_pauses: bool) -> dict[str, str]:
+    hosts = [
+        f"*.execute-api.{target.region}.{target.dns_suffix}",
+        f"{settings.service_name}.{settings.namespace}",
+        *settings.allowed_hosts,
+    ]
+    pool = (
+        {"MLFLOW_SQLALCHEMYSTORE_POOLCLASS": "NullPool"}
+        if database_pauses
+        else {
+            "MLFLOW_SQLALCHEMYSTORE_POOL_SIZE": str(settings.pool_size),
+            "MLFLOW_SQLALCHEMYSTORE_MAX_OVERFLOW": str(settings.pool_max_overflow),
+            "MLFLOW_SQLALCHEMYSTORE_POOL_RECYCLE": str(settings.pool_recycle_seconds),
+        }
+    )
+    origins = settings.cors_allowed_origins
+    return {
+        "MLFLOW_DEFAULT_ARTIFACT_ROOT": artifact_root,
+        "MLFLOW_HOST": "127.0.0.1",
+        "MLFLOW_PORT": str(settings.container_port),
+        "MLFLOW_WORKERS": str(settings.workers),
+        "MLFLOW_SERVER_ALLOWED_HOSTS": ",".join(hosts),
+        **({"MLFLOW_SERVER_CORS_ALLOWED_ORIGINS": ",".join(origins)} if origins else {}),
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": str(settings.job_execution).lower(),
+        **pool,
+    }
+
+
+def _container(
+    target: Target,
+    name: str,
+    image: str,
+    log_group: str,
+    *,
+    environment: dict[str, str],
+    essential: bool = True,
+    command: list[str] | None = None,
+    port: int | None = None,
+    after: dict[str, str] | None = None,
+    health: list[str] | None = None,
+    **more: Any,
+) -> Container:
+    return {
+        "name": name,
+        "image": image,
+        "essential": essential,
+        "user": USER,
+        "readonlyRootFilesystem": True,
+        **({"command": command} if command else {}),
+        "environment": [{"name": key, "value": value} for key, value in sorted(environment.items())],
+        "mountPoints": [
+            {"sourceVolume": volume, "containerPath": path, "readOnly": False} for volume, path in VOLUMES.items()
+        ],
+        "portMappings": [{"containerPort": port, "hostPort": port, "protocol": "tcp"}] if port else [],
+        **({"dependsOn": [{"containerName": c, "condition": s} for c, s in after.items()]} if after else {}),
+        **(
+            {"healthCheck": {"command": health, "interval": 30, "timeout": 10, "retries": 3, "startPeriod": 120}}
+            if health
+            else {}
+        ),
+        "linuxParameters": {"initProcessEnabled": True},
+        "logConfiguration": {
+            "logDriver": "awslogs",
+            "options": {
+                "awslogs-group": log_group,
+                "awslogs-region": target.region,
+                "awslogs-stream-prefix": "mlflow",
+                "mode": "non-blocking",
+                "max-buffer-size": "4m",
+            },
+        },
+        **more,
+    }

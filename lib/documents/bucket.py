@@ -1,0 +1,42 @@
+"""Bucket policies."""
+
+from lib.iam import Statement, document, grant
+from lib.naming import Target
+
+
+def tls_only(target: Target, bucket: str, *further: Statement) -> str:
+    """A bucket policy that refuses requests without TLS 1.2, and allows what `further` says."""
+    everything = [target.s3_arn(bucket), target.s3_arn(f"{bucket}/*")]
+    return document(
+        grant(
+            "RefusePlainHttp",
+            "*",
+            ["s3:*"],
+            everything,
+            effect="Deny",
+            conditions={"Bool": {"aws:SecureTransport": "false"}},
+        ),
+        grant(
+            "RefuseOldTls",
+            "*",
+            ["s3:*"],
+            everything,
+            effect="Deny",
+            conditions={"NumericLessThan": {"s3:TlsVersion": "1.2"}},
+        ),
+        *further,
+    )
+
+
+def access_log_delivery(target: Target, log_bucket: str, source_bucket: str) -> Statement:
+    """Lets S3 write one bucket's access logs (Amazon S3 user guide, "Permissions for log delivery")."""
+    return grant(
+        "AccessLogs",
+        {"Service": "logging.s3.amazonaws.com"},
+        ["s3:PutObject"],
+        [target.s3_arn(f"{log_bucket}/*")],
+        conditions={
+            "ArnEquals": {"aws:SourceArn": target.s3_arn(source_bucket)},
+            "StringEquals": {"aws:SourceAccount": target.account_id},
+        },
+    )

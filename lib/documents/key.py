@@ -1,0 +1,49 @@
+"""Policy of the platform's customer key."""
+
+from lib.iam import document, grant
+from lib.naming import Target
+
+SERVICES = ("ecr", "elasticfilesystem", "rds", "s3", "sagemaker", "secretsmanager", "ssm")
+"""Services that keep the platform's data under the key, on behalf of whoever calls them in this account."""
+
+
+def key_policy(target: Target) -> str:
+    """Administration by the account's own IAM policies, use only through the services that keep our data.
+
+    The account's principals can administer the key but not use it directly: cryptographic use must come through one of
+    `SERVICES` (AWS KMS developer guide, "kms:ViaService"). CloudWatch Logs uses it for log groups of this account.
+    """
+    root = {"AWS": target.global_arn("iam", "root")}
+    logs_in_account = target.arn("logs", "log-group:*")
+    return document(
+        grant(
+            "Administration",
+            root,
+            [
+                *("kms:Create*", "kms:Describe*", "kms:Enable*", "kms:List*", "kms:Put*", "kms:Update*", "kms:Revoke*"),
+                *("kms:Disable*", "kms:Get*", "kms:Delete*", "kms:TagResource", "kms:UntagResource"),
+                *("kms:ScheduleKeyDeletion", "kms:CancelKeyDeletion", "kms:RotateKeyOnDemand"),
+            ],
+        ),
+        grant(
+            "UseThroughServices",
+            root,
+            ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*"],
+            conditions={"StringEquals": {"kms:ViaService": [target.service_host(service) for service in SERVICES]}},
+        ),
+        grant(
+            "GrantsForServices",
+            root,
+            ["kms:CreateGrant"],
+            conditions={
+                "Bool": {"kms:GrantIsForAWSResource": "true"},
+                "StringEquals": {"kms:ViaService": [target.service_host(service) for service in SERVICES]},
+            },
+        ),
+        grant(
+            "Logs",
+            {"Service": target.service_host("logs")},
+            ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*"],
+            conditions={"ArnLike": {"kms:EncryptionContext:aws:logs:arn": logs_in_account}},
+        ),
+    )

@@ -1,0 +1,13 @@
+"""Policies of roles that only deliver logs."""
+
+from lib.iam import allow, document
+from lib.naming import Target
+
+
+def flow_log_delivery(target: Target, log_group: str) -> str:
+    """Lets VPC flow logs write to one log group (Amazon VPC user guide, "IAM role for publishing flow logs")."""
+    arn = target.arn("logs", f"log-group:{log_group}")
+    return document(
+        allow("Write", ["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"], [arn, f"{arn}:*"]),
+        allow("Find", ["logs:DescribeLogGroups"], [target.arn("logs", "log-group:*")]),
+    )

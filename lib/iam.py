@@ -1,0 +1,84 @@
+"""IAM policy documents as plain data: statements, conditions, trust."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from lib.naming import Target
+
+Statement = dict[str, Any]
+Conditions = Mapping[str, Mapping[str, str | Sequence[str]]]
+
+
+def allow(
+    sid: str,
+    actions: Sequence[str],
+    resources: Sequence[str],
+    *,
+    conditions: Conditions | None = None,
+) -> Statement:
+    """A statement of an identity's policy that allows `actions` on `resources`."""
+    return _statement(sid, "Allow", actions, {"Resource": sorted(resources)}, conditions)
+
+
+def grant(
+    sid: str,
+    principal: str | Mapping[str, str | Sequence[str]],
+    actions: Sequence[str],
+    resources: Sequence[str] = ("*",),
+    *,
+    effect: str = "Allow",
+    conditions: Conditions | None = None,
+) -> Statement:
+    """A statement of a resource's policy; `*` as resource means the resource that carries the policy."""
+    return _statement(sid, effect, actions, {"Principal": principal, "Resource": sorted(resources)}, conditions)
+
+
+def _statement(
+    sid: str, effect: str, actions: Sequence[str], who: Mapping[str, Any], conditions: Conditions | None
+) -> Statement:
+    condition = {"Condition": {k: dict(v) for k, v in conditions.items()}} if conditions else {}
+    return {"Sid": sid, "Effect": effect, "Action": sorted(actions), **who, **condition}
+
+
+def document(*statements: Statement) -> str:
+    """The statements as a policy document, in JSON that is the same on every run."""
+    return json.dumps({"Version": "2012-10-17", "Statement": list(statements)}, separators=(",", ":"))
+
+
+def service_trust(target: Target, *services: str, source_account: bool = True) -> str:
+    """A role's trust in AWS services, such as `ecs-tasks`, on behalf of this account only.
+
+    Args:
+        target: The account.
+        services: Service names without domain.
+        source_account: Off only for services that send no `aws:SourceAccount`.
+    """
+    conditions = {"StringEquals": {"aws:SourceAccount": target.account_id}}
+    statement = {
+        "Sid": "Service",
+        "Effect": "Allow",
+        "Action": "sts:AssumeRole",
+        # Service principals are `<service>.amazonaws.com` in all partitions but for a few services in China.
+        "Principal": {"Service": [f"{service}.amazonaws.com" for service in services]},
+        **({"Condition": conditions} if source_account else {}),
+    }
+    return document(statement)
+
+
+def via_key(
+    target: Target, alias: str | None, key_arn: str | None, services: Sequence[str], sid: str, *, write: bool
+) -> Statement:
+    """Use of the platform's key through `services` only.
+
+    A created key's id is not known before it exists, so the statement names it by its alias
+    (condition key `kms:ResourceAliases`, AWS KMS developer guide); an existing key is named by its ARN.
+    """
+    by_service = {"StringEquals": {"kms:ViaService": [target.service_host(service) for service in sorted(services)]}}
+    by_alias = {"ForAnyValue:StringEquals": {"kms:ResourceAliases": f"alias/{alias}"}} if key_arn is None else {}
+    return allow(
+        sid,
+        ["kms:Decrypt", *(["kms:GenerateDataKey"] if write else [])],
+        [key_arn or target.arn("kms", "key/*")],
+        conditions=by_service | by_alias,
+    )

@@ -1,0 +1,63 @@
+"""What each environment changes in the model's defaults. Stack configuration changes it further, key by key."""
+
+from typing import Any
+
+from settings.base import Environment
+
+_DISPOSABLE: dict[str, Any] = {
+    "protectResources": False,
+    "deletionProtection": False,
+    "finalSnapshot": False,
+    "forceDestroy": True,
+    "retainStudioHome": False,
+    "backupRetentionDays": 1,
+    "secretRecoveryDays": 0,
+}
+
+PRESETS: dict[Environment, dict[str, Any]] = {
+    # The sample's own figures, disposable: what a real deployment has, nothing that would outlive the emulator.
+    Environment.LOCAL: {
+        "encryption": {"deletionWindowDays": 7},
+        "protection": _DISPOSABLE,
+        "network": {"flowLogRetentionDays": 7},
+        "database": {"logRetentionDays": 7},
+        "mlflow": {"logRetentionDays": 7},
+        "api": {"logRetentionDays": 7},
+    },
+    # Cheapest honest environment; docs/costs.md has the sum. One endpoint address and one Spot task, no load balancer,
+    # no NAT gateway, a database that pauses. docs/adr/0003-egress-without-nat.md says why IPv6 alone is not enough.
+    Environment.DEV: {
+        "encryption": {"deletionWindowDays": 7},
+        "protection": _DISPOSABLE | {"backupRetentionDays": 7},
+        "network": {"natGateways": "none", "ipv6Egress": True, "endpointZones": 1, "flowLogRetentionDays": 7},
+        "database": {"minAcu": 0, "maxAcu": 1, "secondsUntilAutoPause": 300, "logRetentionDays": 7},
+        "mlflow": {
+            "cpu": 256,
+            "memory": 1024,
+            "spot": True,
+            "desiredCount": 1,
+            "maxCount": 2,
+            "workers": 1,
+            "containerInsights": "disabled",
+            "logRetentionDays": 7,
+        },
+        "api": {"integration": "cloudMap", "logRetentionDays": 7},
+        "studio": {"enabled": False},
+    },
+    # Survives the loss of a zone: NAT, database instance and task in each of two zones, and room to scale.
+    Environment.PROD: {
+        "network": {"natGateways": "perZone", "flowLogRetentionDays": 90},
+        "protection": {"backupRetentionDays": 35},
+        "database": {
+            "minAcu": 0.5,
+            "maxAcu": 8,
+            "instances": 2,
+            "multiAz": True,
+            "performanceInsights": True,
+            "logRetentionDays": 90,
+        },
+        "artifacts": {"accessLogs": True},
+        "mlflow": {"cpu": 1024, "memory": 2048, "containerInsights": "enhanced", "logRetentionDays": 90},
+        "api": {"logRetentionDays": 90},
+    },
+}
