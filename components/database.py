@@ -151,11 +151,11 @@ class Database(Component):
             db_subnet_group_name=self._subnets.name,
             vpc_security_group_ids=[self._group.id],
             db_cluster_parameter_group_name=parameters.name,
-            serverlessv2_scaling_configuration={
-                "min_capacity": settings.min_acu,
-                "max_capacity": settings.max_acu,
-                **({"seconds_until_auto_pause": settings.seconds_until_auto_pause} if settings.auto_pauses else {}),
-            },
+            serverlessv2_scaling_configuration=aws.rds.ClusterServerlessv2ScalingConfigurationArgs(
+                min_capacity=settings.min_acu,
+                max_capacity=settings.max_acu,
+                seconds_until_auto_pause=settings.seconds_until_auto_pause if settings.auto_pauses else None,
+            ),
             enabled_cloudwatch_logs_exports=list(LOG_EXPORTS[settings.engine]),
             backup_retention_period=protection.backup_retention_days,
             preferred_backup_window=BACKUP_WINDOW,
@@ -172,7 +172,7 @@ class Database(Component):
             aws.rds.ClusterInstance(
                 f"{name}-{index + 1}",
                 cluster_identifier=cluster.id,
-                engine=settings.engine.value,
+                engine=aws.rds.EngineType(settings.engine.value),
                 engine_version=cluster.engine_version_actual,
                 instance_class="db.serverless",
                 publicly_accessible=False,

@@ -61,8 +61,8 @@ def plan_subnets(cidr: IPv4Network, zones: int, masks: Masks) -> list[PlannedSub
             hole = next((range_ for range_ in free if range_.prefixlen <= masks.of(tier)), None)
             if hole is None:
                 raise ValueError(
-                    f"cidrBlock {cidr} has no room for {MAX_ZONES} zones of public /{masks.public}, private /{masks.private} "
-                    f"and isolated /{masks.isolated} subnets; widen cidrBlock or raise the masks"
+                    f"cidrBlock {cidr} has no room for {MAX_ZONES} zones of public /{masks.public}, private "
+                    f"/{masks.private} and isolated /{masks.isolated} subnets; widen cidrBlock or raise the masks"
                 )
             subnet = next(hole.subnets(new_prefix=masks.of(tier)))
             placed[tier, zone] = subnet

@@ -10,7 +10,6 @@ _DISPOSABLE: dict[str, Any] = {
     "finalSnapshot": False,
     "forceDestroy": True,
     "retainStudioHome": False,
-    "backupRetentionDays": 1,
     "secretRecoveryDays": 0,
 }
 
@@ -18,7 +17,7 @@ PRESETS: dict[Environment, dict[str, Any]] = {
     # The sample's own figures, disposable: what a real deployment has, nothing that would outlive the emulator.
     Environment.LOCAL: {
         "encryption": {"deletionWindowDays": 7},
-        "protection": _DISPOSABLE,
+        "protection": _DISPOSABLE | {"backupRetentionDays": 1},
         "network": {"flowLogRetentionDays": 7},
         "database": {"logRetentionDays": 7},
         "mlflow": {"logRetentionDays": 7},
@@ -28,7 +27,7 @@ PRESETS: dict[Environment, dict[str, Any]] = {
     # no NAT gateway, a database that pauses. docs/adr/0003-egress-without-nat.md says why IPv6 alone is not enough.
     Environment.DEV: {
         "encryption": {"deletionWindowDays": 7},
-        "protection": _DISPOSABLE | {"backupRetentionDays": 7},
+        "protection": _DISPOSABLE,
         "network": {"natGateways": "none", "ipv6Egress": True, "endpointZones": 1, "flowLogRetentionDays": 7},
         "database": {"minAcu": 0, "maxAcu": 1, "secondsUntilAutoPause": 300, "logRetentionDays": 7},
         "mlflow": {
@@ -49,7 +48,6 @@ PRESETS: dict[Environment, dict[str, Any]] = {
         "network": {"natGateways": "perZone", "flowLogRetentionDays": 90},
         "protection": {"backupRetentionDays": 35},
         "database": {
-            "minAcu": 0.5,
             "maxAcu": 8,
             "instances": 2,
             "multiAz": True,

@@ -23,9 +23,9 @@ class StudioSettings(Section):
     serving_repository_name: (
         Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+([._/-][a-z0-9]+)*$", max_length=256)] | None
     ) = None
-    """Image repository for `mlflow sagemaker build-and-push-container`; `<project>-<stack>/mlflow-pyfunc` by default."""
+    """Image repository for `mlflow sagemaker build-and-push-container`; default `<project>-<stack>/mlflow-pyfunc`."""
     training_image_accounts: list[Annotated[str, StringConstraints(pattern=r"^\d{12}$")]] = [
         "763104351884",
         "683313688378",
     ]
-    """Accounts whose image repositories jobs may pull from (AWS's deep-learning and scikit-learn images in us-east-1)."""
+    """Accounts whose image repositories jobs may pull from; by default AWS's deep-learning and scikit-learn images."""

@@ -1,4 +1,4 @@
-"""What the offline plan answers to lookups. A lookup that is not listed is an error, so that none is answered by chance."""
+"""What the offline plan answers to lookups. One that is not listed is an error: none is answered by chance."""
 
 import json
 from collections.abc import Callable, Mapping

@@ -4,12 +4,11 @@ import asyncio
 import contextlib
 import logging
 import runpy
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
-import pulumi
 from google.protobuf import struct_pb2
 from pulumi.runtime import config as pulumi_config
 from pulumi.runtime import mocks, rpc
@@ -23,6 +22,11 @@ from cli.plan.stack_file import Stack
 
 STACK_TYPE = "pulumi:pulumi:Stack"
 
+SIGNATURE = "4dabf18193072939515e22adb298388d"
+SECRET, REFERENCE = "1b47061264138c4ac30d75fd1eb44270", "5cf8f73096256a8f31e491e813e4eb8e"
+"""How a special value is marked in Pulumi's wire format, and the marks of secrets and of references to resources
+(pulumi/pulumi, sdk/go/common/resource/sig)."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Resource:
@@ -34,7 +38,7 @@ class Resource:
         name: Logical name.
         parent: URN of the parent; empty for the stack's own.
         custom: Whether a provider manages it; a component otherwise.
-        props: Inputs with camelCase keys; `pulumi.UNKNOWN`-like values are `rpc.UNKNOWN`.
+        props: Inputs with camelCase keys; a value that a preview cannot know is `rpc.UNKNOWN`.
         protect: Whether Pulumi would refuse to delete it.
         dependencies: URNs of what it waits for.
         property_dependencies: The same for each input.
@@ -83,7 +87,7 @@ class _NoMocks(mocks.Mocks):
         raise LookupError(f"the offline plan has no answer to the lookup {args.token}; add it to cli/plan/answers.py")
 
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
-        return "", args.inputs
+        return "", cast("dict[str, Any]", args.inputs)
 
 
 class RecordingMonitor(mocks.MockMonitor):
@@ -98,10 +102,11 @@ class RecordingMonitor(mocks.MockMonitor):
     def Invoke(self, request: Any) -> Any:  # noqa: N802
         answer = self._answers.get(request.tok)
         if answer is None:
-            return super().Invoke(request)
+            return cast("Any", super()).Invoke(request)
         self.invoked.append(request.tok)
         given = rpc.deserialize_properties(request.args)
-        return resource_pb2.ResourceInvokeResponse(**{"return": _struct(answer(given))})
+        fields: dict[str, Any] = {"return": _struct(answer(given))}  # a name that Python reserves
+        return resource_pb2.ResourceInvokeResponse(**fields)
 
     def RegisterResource(self, request: Any) -> Any:  # noqa: N802
         urn = self.make_urn(request.parent, request.type, request.name)
@@ -152,7 +157,7 @@ class RecordingMonitor(mocks.MockMonitor):
                 )
             )
             if child.type == "aws:ec2/routeTable:RouteTable":
-                references.append({rpc._special_sig_key: rpc._special_resource_sig, "urn": child_urn, "id": ""})  # pyright: ignore[reportPrivateUsage]
+                references.append({SIGNATURE: REFERENCE, "urn": child_urn, "id": ""})
         return _struct({"routeTables": references} if references else {})
 
 
@@ -175,7 +180,7 @@ def record(root: Path, stack: Stack) -> Recording:
         pulumi_config.set_all_config(dict(stack.config), sorted(stack.secret_keys))
         try:
             loop.run_until_complete(run_pulumi_func(lambda: _run(root)))
-            outputs = list(cast("pulumi.runtime.Stack", pulumi_settings.get_root_resource()).outputs)
+            outputs = cast("list[str]", list(cast("Any", pulumi_settings.get_root_resource()).outputs))
         finally:
             loop.close()
             asyncio.set_event_loop(asyncio.new_event_loop())
@@ -187,7 +192,7 @@ def _run(root: Path) -> None:
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
+def _quiet() -> Generator[None]:
     """Futures that are left when a program fails are of no interest; the failure itself is raised."""
     logger = logging.getLogger("asyncio")
     level = logger.level
@@ -220,22 +225,13 @@ def _plain(value: Any) -> Any:
 
 
 def _is_secret(value: Any) -> bool:
-    return (
-        isinstance(value, dict) and cast("dict[str, Any]", value).get(rpc._special_sig_key) == rpc._special_secret_sig
-    )  # pyright: ignore[reportPrivateUsage]
+    return isinstance(value, dict) and cast("dict[str, Any]", value).get(SIGNATURE) == SECRET
 
 
 def _has_secret(value: Any) -> bool:
-    if _is_secret(value):
-        return True
-    below = (
-        cast("dict[str, Any]", value).values()
-        if isinstance(value, dict)
-        else cast("list[Any]", value)
-        if isinstance(value, list)
-        else ()
-    )
-    return any(_has_secret(item) for item in below)
+    if isinstance(value, dict):
+        return _is_secret(value) or any(map(_has_secret, cast("dict[str, Any]", value).values()))
+    return isinstance(value, list) and any(map(_has_secret, cast("list[Any]", value)))
 
 
 def _unwrapped(value: Any) -> Any:

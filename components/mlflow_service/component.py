@@ -112,6 +112,7 @@ class MlflowService(Component):
             discovery=discovery,
             # What a task reads when it starts: a change rolls the service, which the task definition does not show.
             triggers={
+                "artifacts": args.artifacts.ready,
                 "credentials": credentials_version.version_id,
                 "database": args.database.resource_id,
                 "images": args.images.ready.apply(lambda uris: ",".join(uris.values())),
@@ -303,9 +304,6 @@ class MlflowService(Component):
         depends_on: list[pulumi.Resource],
     ) -> aws.ecs.Service:
         settings, balancer = self._settings, args.load_balancer
-        registration: aws.ecs.ServiceServiceRegistriesArgsDict = {"registry_arn": discovery.arn}
-        if balancer is None:
-            registration |= {"container_name": NGINX, "container_port": settings.proxy_port}
         return aws.ecs.Service(
             name,
             name=SERVICE_NAME,
@@ -333,7 +331,12 @@ class MlflowService(Component):
                 else None
             ),
             health_check_grace_period_seconds=180 if balancer else None,
-            service_registries=registration,
+            service_registries=aws.ecs.ServiceServiceRegistriesArgs(
+                registry_arn=discovery.arn,
+                # An SRV registration names the port, an A registration may not.
+                container_name=None if balancer else NGINX,
+                container_port=None if balancer else settings.proxy_port,
+            ),
             deployment_circuit_breaker={"enable": True, "rollback": True},
             deployment_minimum_healthy_percent=100,
             deployment_maximum_percent=200,

@@ -121,7 +121,7 @@ class Network(Component):
             enable_dns_hostnames=True,
             enable_dns_support=True,
             nat_gateways=awsx.ec2.NatGatewayConfigurationArgs(strategy=NAT_STRATEGY[settings.nat_gateways]),
-            # The ranges are ours (lib/layout.py): AUTO takes them as they are and allows the gaps kept for a third zone.
+            # The ranges are ours (lib/layout.py): AUTO takes them as they are, with the gaps kept for a third zone.
             subnet_strategy=awsx.ec2.SubnetAllocationStrategy.AUTO,
             subnet_specs=[
                 awsx.ec2.SubnetSpecArgs(

@@ -10,8 +10,8 @@ from lib.naming import Target
 class ManagedSecret:
     """A master secret whose name RDS chooses when the database is made.
 
-    RDS names it `rds!cluster-<uuid>` or `rds!db-<uuid>` and tags it with the database's ARN (Secrets Manager user guide,
-    "Secrets managed by other services"), which is known beforehand.
+    RDS names it `rds!cluster-<uuid>` or `rds!db-<uuid>` and tags it with the database's ARN (Secrets Manager user
+    guide, "Secrets managed by other services"), which is known beforehand.
 
     Args:
         target: The account.

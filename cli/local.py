@@ -1,0 +1,134 @@
+"""`make up` and `make down`: the stack `local` on the emulator."""
+
+import json
+import secrets
+import time
+from pathlib import Path
+
+import emulator
+from cli.engine import Engine, NoEngineError, find_engine
+from cli.plan.report import plan
+from cli.policy_packs import policy_pack_options
+
+STACK = "local"
+USUAL_PORT = 5555
+
+
+def up(root: Path) -> int:
+    """Starts the emulator and deploys the stack `local` on it, with the policy packs on; gives the exit code.
+
+    Where no engine is to be had it says so, deploys nothing, and shows the offline plan.
+    """
+    folder = _folder(root)
+    try:
+        find_engine(root, {})
+    except NoEngineError as error:
+        print(f"{error}; nothing is deployed, this is the offline plan:")
+        plan(root, STACK)
+        return 1
+    running = emulator.start(folder / "emulator", USUAL_PORT)
+    engine = _engine(root, running.url)
+    if STACK in engine.stacks() and _remembered(folder) != running.instance:
+        print("The emulator was started anew and holds nothing of what was deployed: everything is brought back.")
+        _forget(engine)
+    elif STACK in engine.stacks() and engine.interrupted(STACK):
+        print("The last update was killed: the emulator may hold what the state does not know, so both start over.")
+        _forget(engine)
+        emulator.stop(folder / "emulator")
+        running = emulator.start(folder / "emulator", USUAL_PORT)
+        engine = _engine(root, running.url)
+    if STACK not in engine.stacks():
+        engine.read("stack", "init", STACK)
+    _remember(folder, running.instance)
+    begun = time.monotonic()
+    code = engine.run(
+        "up", "--stack", STACK, "--yes", "--skip-preview", "--non-interactive", *policy_pack_options(root)
+    )
+    if code == 0:
+        _where(engine, running, time.monotonic() - begun)
+    return code
+
+
+def down(root: Path) -> int:
+    """Destroys the stack `local` and stops the emulator; gives the exit code."""
+    folder = _folder(root)
+    running = emulator.running(folder / "emulator")
+    if running is not None:
+        engine = _engine(root, running.url)
+        if STACK in engine.stacks():
+            code = engine.run("destroy", "--stack", STACK, "--yes", "--skip-preview", "--non-interactive")
+            if code:
+                return code
+            engine.read("stack", "rm", STACK, "--yes", "--preserve-config")
+    print("emulator stopped" if emulator.stop(folder / "emulator") else "no emulator was running")
+    return 0
+
+
+def local_environment(root: Path, url: str) -> dict[str, str]:
+    """Variables that point the engine at the emulator and at a state folder that git ignores, and at nothing else."""
+    folder = _folder(root)
+    passphrase = folder / "passphrase"
+    if not passphrase.exists():
+        passphrase.touch(mode=0o600)
+        passphrase.write_text(secrets.token_urlsafe(32))
+    (folder / "state").mkdir(exist_ok=True)
+    return {
+        "PULUMI_BACKEND_URL": f"file://{folder / 'state'}",
+        "PULUMI_CONFIG_PASSPHRASE_FILE": str(passphrase),
+        "AWS_ENDPOINT_URL": url,
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_SESSION_TOKEN": "",
+        "AWS_PROFILE": "",
+        "AWS_REGION": "us-east-1",
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+
+
+def running_environment(root: Path) -> dict[str, str]:
+    """Variables of the stack `local`.
+
+    Raises:
+        NoEngineError: The emulator does not run.
+    """
+    running = emulator.running(_folder(root) / "emulator")
+    if running is None:
+        raise NoEngineError("the emulator does not run; start it by `make up`")
+    return local_environment(root, running.url)
+
+
+def _forget(engine: Engine) -> None:
+    engine.read("stack", "rm", STACK, "--force", "--yes", "--preserve-config")
+
+
+def _engine(root: Path, url: str) -> Engine:
+    return find_engine(root, local_environment(root, url))
+
+
+def _folder(root: Path) -> Path:
+    folder = root / ".local"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+def _remember(folder: Path, instance: str) -> None:
+    (folder / "deployed.json").write_text(json.dumps({"instance": instance}))
+
+
+def _remembered(folder: Path) -> str | None:
+    file = folder / "deployed.json"
+    return json.loads(file.read_text())["instance"] if file.exists() else None
+
+
+def _where(engine: Engine, running: emulator.Emulator, seconds: float) -> None:
+    outputs = engine.outputs(STACK)
+    resources = sum(1 for resource in engine.state(STACK) if resource.get("custom"))
+    print(f"\n{resources} resources are up on the emulator at {running.url} ({seconds:.0f} s). Where things are:")
+    width = max(map(len, outputs))
+    for name, value in sorted(outputs.items()):
+        print(f"  {name:<{width}}  {value if isinstance(value, str) else json.dumps(value)}")
+    print("\nLook:   make plan STACK=local     (tree and picture)")
+    print(
+        f"        AWS_ENDPOINT_URL={running.url} AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test aws ecs list-clusters"
+    )
+    print("Again:  make up                   Stop: make down")

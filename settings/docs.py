@@ -1,0 +1,117 @@
+"""`docs/configuration.md`, made from the model, so that it cannot be wrong about a key."""
+
+import json
+from collections.abc import Iterator
+from enum import Enum
+from ipaddress import IPv4Network
+from types import UnionType
+from typing import Any, Union, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from settings.base import Environment
+from settings.load import NAMESPACE, parse_settings
+from settings.model import Settings
+
+HEAD = """# Configuration
+
+Every key of a stack's configuration, under `mlplatform:`. Generated from `settings/` by `make docs`; do not edit.
+
+A stack file starts from the preset of its `environment` and changes single keys:
+
+```yaml
+config:
+  aws:region: eu-west-1
+  mlplatform:environment: prod
+  mlplatform:database:
+    engine: aurora-postgresql
+```
+
+Unknown keys, values out of range, keys that would have no effect beside others, and secrets in plain text are errors.
+All are reported at once, before any resource exists. Secrets are set by
+`pulumi config set --secret --path mlplatform:mlflow.password`.
+"""
+
+
+def configuration() -> str:
+    """The whole page."""
+    defaults = {name: parse_settings({"environment": name}).model_dump(by_alias=True) for name in Environment}
+    parts = [HEAD]
+    top = [row for row in _rows(Settings, [], defaults) if "." not in row[0]]
+    parts.append(_table("Top level", "", top))
+    for field in Settings.model_fields.values():
+        section = _section_of(field)
+        if section is not None:
+            rows = list(_rows(section, [str(field.alias)], defaults))
+            parts.append(_table(f"`{NAMESPACE}:{field.alias}`", (section.__doc__ or "").strip(), rows))
+    return "\n".join(parts)
+
+
+Row = tuple[str, str, list[str], str]
+
+
+def _rows(model: type[BaseModel], path: list[str], defaults: dict[Environment, dict[str, Any]]) -> Iterator[Row]:
+    for field in model.model_fields.values():
+        below = [*path, str(field.alias)]
+        section = _section_of(field)
+        if section is not None and path:
+            yield from _rows(section, below, defaults)
+        elif section is None:
+            values = [
+                _shown(_at(defaults[name], below)) if path or below != ["environment"] else "" for name in Environment
+            ]
+            yield ".".join(below), _type(field), values, (field.description or "").replace("\n", " ")
+
+
+def _table(title: str, text: str, rows: list[Row]) -> str:
+    lines = [f"\n## {title}\n", *([text, ""] if text else [])]
+    lines.append("| key | type | local | dev | prod | meaning |\n| --- | --- | --- | --- | --- | --- |")
+    lines += [f"| `{key}` | {type_} | {' | '.join(values)} | {text_} |" for key, type_, values, text_ in rows]
+    return "\n".join(lines)
+
+
+def _section_of(field: FieldInfo) -> type[BaseModel] | None:
+    candidates = [field.annotation, *get_args(field.annotation)]
+    return next((c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)), None)
+
+
+def _at(value: Any, path: list[str]) -> Any:
+    for part in path:
+        value = None if value is None else value[part]
+    return value
+
+
+def _shown(value: Any) -> str:
+    if value is None or value in ([], {}):
+        return "none"
+    if isinstance(value, Enum):
+        value = value.value
+    return f"`{json.dumps(value) if isinstance(value, (bool, list, dict, float, int)) else value}`"
+
+
+def _type(field: FieldInfo) -> str:
+    bounds = {type(item).__name__: item for item in field.metadata}
+    text = _type_name(field.annotation)
+    low, high = getattr(bounds.get("Ge"), "ge", None), getattr(bounds.get("Le"), "le", None)
+    if low is not None and high is not None:
+        text += f", {low:g} to {high:g}"
+    elif low is not None:
+        text += f", {low:g} or more"
+    return text
+
+
+def _type_name(annotation: Any) -> str:
+    origin, args = get_origin(annotation), get_args(annotation)
+    if origin in (Union, UnionType):
+        return _type_name(next(arg for arg in args if arg is not type(None)))
+    if origin is list:
+        return f"list of {_type_name(args[0])}"
+    if origin is dict:
+        return "map"
+    if hasattr(annotation, "__metadata__"):
+        return _type_name(annotation.__origin__)
+    if isinstance(annotation, type) and issubclass(annotation, Enum):
+        return " &#124; ".join(f"`{member.value}`" for member in annotation)
+    names = {"str": "string", "int": "integer", "float": "number", "bool": "boolean", "SecretStr": "secret"}
+    return names.get(annotation.__name__, "IPv4 range" if annotation is IPv4Network else annotation.__name__)

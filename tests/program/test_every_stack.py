@@ -1,0 +1,276 @@
+"""What holds for every stack and scenario: names, tags, bounds, known documents, protection."""
+
+import json
+from collections import Counter
+from typing import Any
+
+import pytest
+from pulumi.runtime import rpc
+
+from cli.plan.recorder import Recording, Resource
+from cli.plan.report import judge
+from tests.program.conftest import STACKS, Plan
+
+EXISTING_VPC = {
+    "existingVpc": {
+        "vpcId": "vpc-0123456789abcdef0",
+        "privateSubnetIds": ["subnet-0123456789abcdef0", "subnet-0123456789abcdef1"],
+    }
+}
+KEY_ARN = "arn:aws:kms:us-east-1:123456789012:key/12345678-1234-1234-1234-123456789012"
+CERTIFICATE = "arn:aws:acm:us-east-1:123456789012:certificate/12345678-1234-1234-1234-123456789012"
+
+SCENARIOS: dict[str, dict[str, Any]] = {
+    "existing VPC": {"network": EXISTING_VPC},
+    "existing key": {"encryption": {"keyArn": KEY_ARN}},
+    "existing domain": {"studio": {"domainId": "d-abcdefghijkl", "userProfiles": ["ann", "bob"]}},
+    "no Studio": {"studio": {"enabled": False}},
+    "aurora-postgresql": {"database": {"engine": "aurora-postgresql"}},
+    "postgres": {"database": {"engine": "postgres"}},
+    "TLS": {"api": {"loadBalancer": {"certificateArn": CERTIFICATE, "serverName": "mlflow.example.com"}}},
+    "Cloud Map": {"api": {"integration": "cloudMap"}},
+    "endpoints beside NAT": {"network": {"interfaceEndpoints": "always", "extraInterfaceEndpoints": ["athena"]}},
+    "three zones": {"network": {"availabilityZones": 3, "natGateways": "perZone"}},
+    "boundary": {
+        "iam": {
+            "permissionsBoundaryArn": "arn:aws:iam::123456789012:policy/corporate",
+            "rolePath": "/ml/",
+            "rolePrefix": "ML-",
+        }
+    },
+    "built images": {"mlflow": {"images": {}}},
+    "access logs": {"artifacts": {"accessLogs": True}},
+}
+RUNS = [(stack, {}) for stack in STACKS] + [("local", config) for config in SCENARIOS.values()]
+NAMES = [*STACKS, *SCENARIOS]
+
+DOCUMENTS = {
+    "aws:iam/role:Role": "assumeRolePolicy",
+    "aws:iam/rolePolicy:RolePolicy": "policy",
+    "aws:kms/key:Key": "policy",
+    "aws:s3/bucketPolicy:BucketPolicy": "policy",
+    "aws:ec2/vpcEndpoint:VpcEndpoint": "policy",
+    "aws:ecs/taskDefinition:TaskDefinition": "containerDefinitions",
+    "aws:ecr/lifecyclePolicy:LifecyclePolicy": "policy",
+}
+WITHOUT_TAGS = {
+    "aws:apigatewayv2/integration:Integration",
+    "aws:apigatewayv2/route:Route",
+    "aws:appautoscaling/policy:Policy",
+    "aws:ec2/route:Route",
+    "aws:ec2/routeTableAssociation:RouteTableAssociation",
+    "aws:ecr/lifecyclePolicy:LifecyclePolicy",
+    "aws:ecs/accountSettingDefault:AccountSettingDefault",
+    "aws:ecs/clusterCapacityProviders:ClusterCapacityProviders",
+    "aws:iam/rolePolicy:RolePolicy",
+    "aws:kms/alias:Alias",
+    "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration",
+    "aws:s3/bucketLogging:BucketLogging",
+    "aws:s3/bucketOwnershipControls:BucketOwnershipControls",
+    "aws:s3/bucketPolicy:BucketPolicy",
+    "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock",
+    "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration",
+    "aws:s3/bucketVersioning:BucketVersioning",
+    "aws:secretsmanager/secretVersion:SecretVersion",
+    "docker-build:index:Image",
+    "random:index/randomId:RandomId",
+    "random:index/randomPassword:RandomPassword",
+}
+"""Types that AWS gives no tags."""
+
+every_run = pytest.mark.parametrize(("stack", "config"), RUNS, ids=NAMES)
+
+
+@pytest.fixture
+def recording(plan: Plan, stack: str, config: dict[str, Any]) -> Recording:
+    return plan(stack, **config)
+
+
+@every_run
+def test_every_policy_document_is_known_at_preview(recording: Recording) -> None:
+    judged = [resource for resource in recording.resources if resource.type in DOCUMENTS]
+    assert len({resource.type for resource in judged}) >= 5
+    for resource in judged:
+        document = resource.props[DOCUMENTS[resource.type]]
+        assert rpc.UNKNOWN not in document, f"{resource.name} cannot be judged at preview"
+        json.loads(document)
+
+
+@every_run
+def test_no_mandatory_policy_is_violated(recording: Recording) -> None:
+    assert [finding for finding in judge(recording) if finding.level == "mandatory"] == []
+
+
+@every_run
+def test_every_resource_is_tagged_or_cannot_be(recording: Recording) -> None:
+    for resource in recording.resources:
+        if resource.custom and resource.type not in WITHOUT_TAGS:
+            tags = resource.props.get("tags", {})
+            assert {"Project", "Stack", "Environment", "ManagedBy"} <= set(tags), f"{resource.name} {resource.type}"
+
+
+@every_run
+def test_every_child_has_a_component_of_ours_above_it(recording: Recording) -> None:
+    known = {resource.urn: resource for resource in recording.resources}
+    for resource in recording.resources:
+        top = resource
+        while top.parent:
+            top = known[top.parent]
+        assert top.type.startswith("mlplatform:")
+        assert top.custom is False
+
+
+@every_run
+def test_every_role_has_the_path_and_bound_of_the_settings(recording: Recording, config: dict[str, Any]) -> None:
+    iam = config.get("iam", {})
+    roles = recording.of_type("aws:iam/role:Role")
+    assert roles
+    for role in roles:
+        assert role.props["path"] == iam.get("rolePath", "/mlplatform/")
+        assert role.props.get("permissionsBoundary") == iam.get("permissionsBoundaryArn")
+        assert role.props["name"].startswith(f"{iam.get('rolePrefix', '')}mlplatform-{recording.stack.name}-")
+        assert "managedPolicyArns" not in role.props
+
+
+@every_run
+def test_no_resource_lies_open_to_the_world(recording: Recording) -> None:
+    for rule in recording.of_type("aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"):
+        assert "cidrIpv4" not in rule.props
+        assert "cidrIpv6" not in rule.props
+        assert rule.props["referencedSecurityGroupId"] == rpc.UNKNOWN
+    for rule in recording.of_type("aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule"):
+        to_the_world = "cidrIpv4" in rule.props or "cidrIpv6" in rule.props
+        assert not to_the_world or (rule.props["fromPort"], rule.props["toPort"]) == (443, 443)
+    for service in recording.of_type("aws:ecs/service:Service"):
+        assert service.props["networkConfiguration"]["assignPublicIp"] is False
+
+
+HOLDS_DATA = {
+    "aws:kms/key:Key",
+    "aws:rds/cluster:Cluster",
+    "aws:rds/clusterInstance:ClusterInstance",
+    "aws:s3/bucket:Bucket",
+    "aws:sagemaker/domain:Domain",
+    "aws:secretsmanager/secret:Secret",
+}
+
+
+@every_run
+def test_what_holds_data_is_protected_in_prod_and_nowhere_else(recording: Recording) -> None:
+    protected = {resource.type for resource in recording.resources if resource.protect}
+    assert protected == (HOLDS_DATA if recording.stack.name == "prod" else set())
+
+
+@every_run
+def test_passwords_reach_the_engine_as_secrets_only(recording: Recording) -> None:
+    (version,) = recording.of_type("aws:secretsmanager/secretVersion:SecretVersion")
+    assert "secretString" in version.secret_props
+    for resource in recording.resources:
+        assert "masterPassword" not in resource.props
+        assert "password" not in resource.props
+
+
+def test_a_configured_password_is_the_secrets_value_and_is_secret(plan: Plan) -> None:
+    images = {"mlflow": "example.com/m:1", "nginx": "example.com/n:1"}
+    hidden = {"secure": "v1:encrypted"}
+    recording = plan("local", mlflow={"images": images, "password": hidden, "username": "ann"})
+    (version,) = recording.of_type("aws:secretsmanager/secretVersion:SecretVersion")
+    assert json.loads(version.props["secretString"])["username"] == "ann"
+    assert "secretString" in version.secret_props
+    assert not recording.of_type("random:index/randomPassword:RandomPassword")
+
+
+def count(recording: Recording) -> Counter[str]:
+    return Counter(resource.type.split(":")[-1] for resource in recording.resources if resource.custom)
+
+
+def test_local_is_the_samples_architecture(plan: Plan) -> None:
+    found = count(plan("local"))
+    assert {kind: found[kind] for kind in ("Subnet", "NatGateway", "Listener", "VpcLink", "Route", "UserProfile")} == {
+        "Subnet": 6,
+        "NatGateway": 1,
+        "Listener": 1,
+        "VpcLink": 1,
+        # two in public subnets, two in private ones, and the API's two
+        "Route": 6,
+        "UserProfile": 1,
+    }
+
+
+def test_dev_has_no_hourly_priced_gateway_and_keeps_no_connection(plan: Plan) -> None:
+    recording = plan("dev")
+    found = count(recording)
+    assert found["NatGateway"] == found["LoadBalancer"] == found["Eip"] == 0
+    interface = [e for e in recording.of_type("aws:ec2/vpcEndpoint:VpcEndpoint") if e.props["vpcEndpointType"] == "Interface"]
+    assert sorted(e.props["serviceName"].split("us-east-1.")[1] for e in interface) == ["ecr.api", "ecr.dkr", "logs"]
+    assert recording.of_type("aws:rds/cluster:Cluster")[0].props["serverlessv2ScalingConfiguration"]["minCapacity"] == 0
+    environment = environment_of(recording, "mlflowContainer")
+    assert environment["MLFLOW_SQLALCHEMYSTORE_POOLCLASS"] == "NullPool"
+    assert environment["AWS_USE_DUALSTACK_ENDPOINT"] == "true"
+
+
+def test_prod_survives_the_loss_of_a_zone(plan: Plan) -> None:
+    found = count(plan("prod"))
+    assert found["NatGateway"] == 2
+    assert found["ClusterInstance"] == 2
+    (target,) = plan("prod").of_type("aws:appautoscaling/target:Target")
+    assert target.props["minCapacity"] >= 2
+
+
+def containers_of(recording: Recording) -> dict[str, dict[str, Any]]:
+    (task,) = recording.of_type("aws:ecs/taskDefinition:TaskDefinition")
+    return {container["name"]: container for container in json.loads(task.props["containerDefinitions"])}
+
+
+def environment_of(recording: Recording, container: str) -> dict[str, str]:
+    return {pair["name"]: pair["value"] for pair in containers_of(recording)[container]["environment"]}
+
+
+def test_the_task_migrates_first_then_serves_then_opens_the_door(plan: Plan) -> None:
+    containers = containers_of(plan("local"))
+    assert list(containers) == ["migrationContainer", "mlflowContainer", "nginxContainer"]
+    assert [containers[name]["essential"] for name in containers] == [False, True, True]
+    assert containers["mlflowContainer"]["dependsOn"] == [
+        {"containerName": "migrationContainer", "condition": "SUCCESS"}
+    ]
+    assert {"containerName": "mlflowContainer", "condition": "HEALTHY"} in containers["nginxContainer"]["dependsOn"]
+    for container in containers.values():
+        assert container["readonlyRootFilesystem"] is True
+        assert container["user"] not in ("0", "root")
+    assert environment_of(plan("local"), "mlflowContainer")["MLFLOW_HOST"] == "127.0.0.1"
+
+
+def test_an_existing_vpc_gets_security_groups_and_a_private_zone_and_nothing_else(plan: Plan) -> None:
+    network = [
+        resource
+        for resource in plan("local", network=EXISTING_VPC).resources
+        if resource.custom and "mlplatform:network:Network$" in resource.urn
+    ]
+    assert network == []
+
+
+def test_a_replaced_engine_leaves_one_database(plan: Plan) -> None:
+    postgres = count(plan("local", database={"engine": "postgres"}))
+    assert (postgres["Instance"], postgres["Cluster"], postgres["ParameterGroup"]) == (1, 1, 1)  # the cluster is ECS's
+
+
+def resource(recording: Recording, type_: str) -> Resource:
+    (found,) = recording.of_type(type_)
+    return found
+
+
+def test_tls_on_the_load_balancer_is_verified_by_the_api(plan: Plan) -> None:
+    recording = plan("local", **SCENARIOS["TLS"])
+    listener = resource(recording, "aws:lb/listener:Listener").props
+    assert (listener["protocol"], listener["port"], listener["certificateArn"]) == ("HTTPS", 443, CERTIFICATE)
+    integration = resource(recording, "aws:apigatewayv2/integration:Integration").props
+    assert integration["tlsConfig"] == {"serverNameToVerify": "mlflow.example.com"}
+
+
+def test_without_load_balancer_the_port_is_registered(plan: Plan) -> None:
+    recording = plan("local", api={"integration": "cloudMap"})
+    service = resource(recording, "aws:ecs/service:Service").props
+    assert service["serviceRegistries"]["containerName"] == "nginxContainer"
+    assert service["serviceRegistries"]["containerPort"] == 80
+    discovery = resource(recording, "aws:servicediscovery/service:Service").props
+    assert discovery["dnsConfig"]["dnsRecords"] == [{"type": "SRV", "ttl": 10}]
