@@ -46,7 +46,7 @@ docs: $(VENV)/.installed
 	@$(RUN) docs
 
 costs: $(VENV)/.installed
-	@$(BIN)/python -m bench.costs
+	@$(BIN)/python -m cli.costs
 
 format: $(VENV)/.installed
 	$(BIN)/ruff format --check .
@@ -62,8 +62,11 @@ types: $(VENV)/.installed
 	.venv-mlflow/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r services/mlflow/requirements.lock
 	@touch $@
 
+# Engine tests wait for the provider's polling most of the time, so several run side by side.
 test: $(VENV)/.installed .venv-mlflow/.installed
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest tests/unit tests/program
+	$(BIN)/python -m pytest tests/services
+	$(BIN)/python -m pytest tests/engine --numprocesses 5 --dist load
 
 test-quick: $(VENV)/.installed
 	$(BIN)/python -m pytest tests/unit tests/program

@@ -58,6 +58,19 @@ class Engine:
                 sys.stdout.flush()
         return process.wait()
 
+    def capture(self, *args: str) -> tuple[int, str]:
+        """Runs a command; gives its exit code and all that it prints."""
+        done = subprocess.run(
+            [self.program, *args],
+            cwd=self.root,
+            env={**os.environ, **self.environment},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        return done.returncode, done.stdout
+
     def interact(self, *args: str) -> int:
         """Runs a command that may ask questions; gives its exit code."""
         return subprocess.call([self.program, *args], cwd=self.root, env={**os.environ, **self.environment})

@@ -12,6 +12,8 @@ from cli.policy_packs import policy_pack_options
 
 STACK = "local"
 USUAL_PORT = 5555
+PROGRAM = ("__main__.py", "Pulumi.yaml", "components", "settings", "lib", "services", "policies", ".venv")
+"""What the engine needs of the repository."""
 
 
 def up(root: Path) -> int:
@@ -102,7 +104,25 @@ def _forget(engine: Engine) -> None:
 
 
 def _engine(root: Path, url: str) -> Engine:
-    return find_engine(root, local_environment(root, url))
+    program = link_program(root, _folder(root) / "program", (root / f"Pulumi.{STACK}.yaml").read_text())
+    return find_engine(program, local_environment(root, url))
+
+
+def link_program(root: Path, folder: Path, stack_file: str) -> Path:
+    """The program in `root` as links in `folder`, beside a file of the stack `local` with this content.
+
+    The engine writes the salt of the passphrase into a stack's file; so it does not write into the repository's.
+    """
+    folder.mkdir(exist_ok=True)
+    for name in PROGRAM:
+        link = folder / name
+        if not link.is_symlink():
+            link.symlink_to(root / name)
+    own = folder / f"Pulumi.{STACK}.yaml"
+    before = own.read_text().splitlines() if own.exists() else []
+    salt = [line for line in before if line.startswith("encryptionsalt:")]
+    own.write_text("\n".join([stack_file.rstrip(), *salt]) + "\n")
+    return folder
 
 
 def _folder(root: Path) -> Path:

@@ -32,7 +32,6 @@ PRESETS: dict[Environment, dict[str, Any]] = {
         "database": {"minAcu": 0, "maxAcu": 1, "secondsUntilAutoPause": 300, "logRetentionDays": 7},
         "mlflow": {
             "cpu": 256,
-            "memory": 1024,
             "spot": True,
             "desiredCount": 1,
             "maxCount": 2,

@@ -99,6 +99,11 @@ class RecordingMonitor(mocks.MockMonitor):
         self.invoked: list[str] = []
         self._answers = answers(config)
 
+    def make_urn(self, parent: str, type_: str, name: str) -> str:
+        project, stack = pulumi_settings.get_project(), pulumi_settings.get_stack()
+        above = "" if not parent or f"::{STACK_TYPE}::" in parent else parent.split("::")[2] + "$"
+        return f"urn:pulumi:{stack}::{project}::{above}{type_}::{name}"
+
     def Invoke(self, request: Any) -> Any:  # noqa: N802
         answer = self._answers.get(request.tok)
         if answer is None:

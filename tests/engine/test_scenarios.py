@@ -1,0 +1,74 @@
+"""Other ways to deploy: into what is there already, on another engine, without load balancer."""
+
+from typing import Any
+
+from tests.engine.conftest import Stack, changes
+
+
+def _existing_network(stack: Stack) -> dict[str, Any]:
+    ec2 = stack.client("ec2")
+    vpc = ec2.create_vpc(CidrBlock="10.77.0.0/16")["Vpc"]["VpcId"]
+    ec2.modify_vpc_attribute(VpcId=vpc, EnableDnsHostnames={"Value": True})
+    subnets = [
+        ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.77.{i}.0/24", AvailabilityZone=f"us-east-1{zone}")["Subnet"]["SubnetId"]
+        for i, zone in enumerate("abab")
+    ]
+    return {"vpcId": vpc, "privateSubnetIds": subnets[:2], "isolatedSubnetIds": subnets[2:]}
+
+
+def test_an_existing_vpc_and_domain_are_used_and_left_as_they_were(stack: Stack) -> None:
+    existing = _existing_network(stack)
+    domain = stack.client("sagemaker").create_domain(
+        DomainName="corporate",
+        AuthMode="IAM",
+        DefaultUserSettings={"ExecutionRole": "arn:aws:iam::123456789012:role/corporate"},
+        SubnetIds=existing["privateSubnetIds"],
+        VpcId=existing["vpcId"],
+    )
+    before = stack.residue()
+    stack.configure(
+        network={"existingVpc": existing},
+        studio={"domainId": domain["DomainId"], "userProfiles": ["ann", "bob"]},
+        database={"engine": "aurora-postgresql"},
+    )
+    stack.up()
+    assert changes(stack.preview("--json")) == {}
+    ec2 = stack.client("ec2")
+    in_vpc = [{"Name": "vpc-id", "Values": [existing["vpcId"]]}]
+    assert len(ec2.describe_subnets(Filters=in_vpc)["Subnets"]) == 4
+    assert ec2.describe_vpc_endpoints(Filters=in_vpc)["VpcEndpoints"] == []
+    (cluster,) = stack.client("rds").describe_db_clusters()["DBClusters"]
+    assert (cluster["Engine"], cluster["Port"]) == ("aurora-postgresql", 5432)
+    for user in ("ann", "bob"):
+        assert stack.client("sagemaker").describe_user_profile(DomainId=domain["DomainId"], UserProfileName=user)
+    stack.run("destroy", "--yes", "--skip-preview")
+    assert stack.residue() == before
+
+
+def test_subnets_of_another_vpc_are_refused_before_anything_exists(stack: Stack) -> None:
+    mine, other = _existing_network(stack), _existing_network(stack)
+    before = stack.residue()
+    stack.configure(network={"existingVpc": {**mine, "privateSubnetIds": other["privateSubnetIds"]}})
+    code, output = stack.engine.capture("preview", "--stack", stack.name, "--non-interactive")
+    assert code != 0
+    assert f"{other['privateSubnetIds'][0]}, {other['privateSubnetIds'][1]} not in {mine['vpcId']}" in output
+    one_zone = [mine["privateSubnetIds"][0], mine["isolatedSubnetIds"][0]]
+    stack.configure(network={"existingVpc": {**mine, "privateSubnetIds": one_zone}})
+    code, output = stack.engine.capture("preview", "--stack", stack.name, "--non-interactive")
+    assert code != 0
+    assert "all subnets are in us-east-1a; name subnets in at least two availability zones" in output
+    assert stack.residue() == before
+
+
+def test_dev_comes_up_without_nat_and_load_balancer(stack: Stack) -> None:
+    stack.configure("dev", mlflow={"images": {"mlflow": "example.com/mlflow:1", "nginx": "example.com/nginx:1"}})
+    stack.up()
+    assert changes(stack.preview("--json")) == {}
+    assert stack.client("ec2").describe_nat_gateways()["NatGateways"] == []
+    assert stack.client("elbv2").describe_load_balancers()["LoadBalancers"] == []
+    (gateway,) = stack.client("ec2").describe_egress_only_internet_gateways()["EgressOnlyInternetGateways"]
+    assert gateway["Attachments"][0]["VpcId"] == stack.outputs()["vpcId"]
+    service = stack.client("ecs").describe_services(cluster="mlplatform-local", services=["mlflow"])["services"][0]
+    assert service["capacityProviderStrategy"][0]["capacityProvider"] == "FARGATE_SPOT"
+    stack.run("destroy", "--yes", "--skip-preview")
+    assert stack.residue() == {}
