@@ -54,8 +54,9 @@ format: $(VENV)/.installed
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .
 
-types: $(VENV)/.installed
+types: $(VENV)/.installed .venv-mlflow/.installed
 	$(BIN)/basedpyright
+	$(BIN)/basedpyright --project services/mlflow
 
 .venv-mlflow/.installed: services/mlflow/requirements.lock $(VENV)/.installed
 	$(PYTHON) -m venv .venv-mlflow

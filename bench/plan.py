@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,7 +92,7 @@ def _plan(folder: Path) -> None:
 
 
 @contextmanager
-def _engines(folder: Path) -> Iterator[Callable[[Path], Callable[[], None]] | None]:
+def _engines(folder: Path) -> Generator[Callable[[Path], Callable[[], None]] | None]:
     try:
         find_engine(ROOT, {})
     except NoEngineError as error:

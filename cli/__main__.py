@@ -10,6 +10,8 @@ import pulumi
 
 from cli import local, remote
 from cli.engine import NoEngineError
+from cli.plan import read_stack, record
+from cli.plan.picture import picture
 from cli.plan.report import plan
 from settings.docs import configuration
 
@@ -48,6 +50,7 @@ def _environment(stack: str) -> dict[str, str]:
 
 def _docs() -> int:
     (ROOT / "docs" / "configuration.md").write_text(configuration())
+    (ROOT / "docs" / "architecture.svg").write_text(picture(record(ROOT, read_stack(ROOT, "prod"))))
     return 0
 
 
@@ -56,7 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("up", help="deploy the stack local on the emulator")
     commands.add_parser("down", help="destroy the stack local and stop the emulator")
-    commands.add_parser("docs", help="write docs/configuration.md")
+    commands.add_parser("docs", help="write docs/configuration.md and docs/architecture.svg")
     for name, text in (
         ("plan", "offline plan: tree, counts, policies, picture"),
         ("preview", "pulumi preview with the policy packs"),

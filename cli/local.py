@@ -1,8 +1,11 @@
 """`make up` and `make down`: the stack `local` on the emulator."""
 
+import fcntl
 import json
 import secrets
 import time
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 
 import emulator
@@ -28,8 +31,16 @@ def up(root: Path) -> int:
         print(f"{error}; nothing is deployed, this is the offline plan:")
         plan(root, STACK)
         return 1
+    with _alone(folder):
+        return _up(root, folder)
+
+
+def _up(root: Path, folder: Path) -> int:
     running = emulator.start(folder / "emulator", USUAL_PORT)
     engine = _engine(root, running.url)
+    if STACK in engine.stacks():
+        # An update that was killed leaves its lock; nobody holds it, as we are alone.
+        engine.read("cancel", STACK, "--yes")
     if STACK in engine.stacks() and _remembered(folder) != running.instance:
         print("The emulator was started anew and holds nothing of what was deployed: everything is brought back.")
         _forget(engine)
@@ -54,6 +65,11 @@ def up(root: Path) -> int:
 def down(root: Path) -> int:
     """Destroys the stack `local` and stops the emulator; gives the exit code."""
     folder = _folder(root)
+    with _alone(folder):
+        return _down(root, folder)
+
+
+def _down(root: Path, folder: Path) -> int:
     running = emulator.running(folder / "emulator")
     if running is not None:
         engine = _engine(root, running.url)
@@ -97,6 +113,21 @@ def running_environment(root: Path) -> dict[str, str]:
     if running is None:
         raise NoEngineError("the emulator does not run; start it by `make up`")
     return local_environment(root, running.url)
+
+
+@contextmanager
+def _alone(folder: Path) -> Generator[None]:
+    """Two `make up` at once would undo each other's work.
+
+    Raises:
+        NoEngineError: Another one is at work.
+    """
+    with (folder / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise NoEngineError("another `make up` or `make down` is at work here; wait for it") from None
+        yield
 
 
 def _forget(engine: Engine) -> None:
@@ -148,7 +179,6 @@ def _where(engine: Engine, running: emulator.Emulator, seconds: float) -> None:
     for name, value in sorted(outputs.items()):
         print(f"  {name:<{width}}  {value if isinstance(value, str) else json.dumps(value)}")
     print("\nLook:   make plan STACK=local     (tree and picture)")
-    print(
-        f"        AWS_ENDPOINT_URL={running.url} AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test aws ecs list-clusters"
-    )
+    keys = "AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test"
+    print(f"        AWS_ENDPOINT_URL={running.url} {keys} aws ecs list-clusters")
     print("Again:  make up                   Stop: make down")

@@ -125,8 +125,6 @@ def leftovers(state: list[dict[str, Any]]) -> Iterator[str]:
                 if _props(inputs, "retentionPolicy").get("homeEfsFileSystem") != "Delete":
                     yield f"EFS file system {outputs['homeEfsFileSystemId']} with Studio's home directories"
                 yield "log groups /aws/sagemaker/*, which jobs and endpoints made"
-            case "aws:ecs/accountSettingDefault:AccountSettingDefault":
-                yield f"the account's ECS setting {inputs['name']}"
             case _:
                 pass
 

@@ -10,6 +10,7 @@ from pulumi.runtime import config as pulumi_config
 from pydantic import BaseModel, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 
+from lib import docker
 from settings.base import Environment
 from settings.inert import FORBIDDEN, INERT
 from settings.model import Settings
@@ -33,13 +34,17 @@ def load_settings() -> Settings:
     """The settings of the running stack.
 
     Raises:
-        ConfigError: A key is unknown, a value is refused, or a secret stands in plain text; names all of them.
+        ConfigError: A key is unknown, a value is refused, a secret stands in plain text, or an image is neither given
+            nor to be built here; names all of them.
     """
     raw = {**pulumi_config.get_config_env(), **pulumi_config.CONFIG.get()}
     prefix = f"{NAMESPACE}:"
     ours = {key.removeprefix(prefix): value for key, value in raw.items() if key.startswith(prefix)}
     secret = {key for key in ours if pulumi_config.is_config_secret(prefix + key)}
-    return parse_settings({key: _decode(value) for key, value in ours.items()}, secret)
+    settings = parse_settings({key: _decode(value) for key, value in ours.items()}, secret)
+    if problems := list(_not_buildable(settings)):
+        raise ConfigError(problems)
+    return settings
 
 
 def parse_settings(config: Mapping[str, Any], secret_keys: set[str] | frozenset[str] = frozenset()) -> Settings:
@@ -61,6 +66,17 @@ def parse_settings(config: Mapping[str, Any], secret_keys: set[str] | frozenset[
     if problems:
         raise ConfigError(problems)
     return settings
+
+
+def _not_buildable(settings: Settings) -> Iterator[str]:
+    images = {"mlflow": settings.mlflow.images.mlflow, "nginx": settings.mlflow.images.nginx}
+    missing = [name for name, uri in images.items() if uri is None]
+    if missing and docker.builds.get() and not docker.docker_answers():
+        for name in missing:
+            yield (
+                f"{NAMESPACE}:mlflow.images.{name}: is not given, and Docker, which would build it from "
+                f"services/{name}, does not answer here; set it to an image's URI, or start Docker"
+            )
 
 
 def _decode(value: str) -> Any:

@@ -170,7 +170,8 @@ def _box(box: Resource, place: tuple[int, int, int], lines: list[str]) -> str:
     )
     return (
         f'<g><rect x="{x}" y="{y}" width="{BOX_WIDTH}" height="{height}" rx="6" fill="#ffffff" '
-        f'stroke="{colour}" stroke-width="1.5"/><path d="M{x},{y + 30} v-24 q0,-6 6,-6 h{BOX_WIDTH - 12} q6,0 6,6 v24 z" fill="{colour}"/>'
+        f'stroke="{colour}" stroke-width="1.5"/>'
+        f'<path d="M{x},{y + 30} v-24 q0,-6 6,-6 h{BOX_WIDTH - 12} q6,0 6,6 v24 z" fill="{colour}"/>'
         f'<text x="{x + 12}" y="{y + 20}" fill="#ffffff" font-weight="bold">{escape(class_)}</text>'
         f'<text x="{x + BOX_WIDTH - 12}" y="{y + 20}" fill="#ffffff" text-anchor="end">{escape(box.name)}</text>'
         f"{text}</g>"

@@ -19,6 +19,7 @@ from pulumi.runtime.stack import run_pulumi_func
 from cli.plan.answers import answers
 from cli.plan.awsx import children
 from cli.plan.stack_file import Stack
+from lib import docker
 
 STACK_TYPE = "pulumi:pulumi:Stack"
 
@@ -193,7 +194,11 @@ def record(root: Path, stack: Stack) -> Recording:
 
 
 def _run(root: Path) -> None:
-    runpy.run_path(str(root / "__main__.py"), run_name="__main__")
+    token = docker.builds.set(False)
+    try:
+        runpy.run_path(str(root / "__main__.py"), run_name="__main__")
+    finally:
+        docker.builds.reset(token)
 
 
 @contextlib.contextmanager

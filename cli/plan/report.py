@@ -6,13 +6,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, cast
 
-from policies.framework.runner import UNKNOWN, Finding, PlannedResource, evaluate
 from pulumi.runtime import rpc
 
 from cli.plan.picture import picture
 from cli.plan.recorder import Recording, record
 from cli.plan.stack_file import HIDDEN, read_stack
 from cli.plan.tree import counts, tree
+from policies.framework.runner import UNKNOWN, Finding, PlannedResource, evaluate
 
 
 def plan(root: Path, stack: str, overrides: Mapping[str, Any] | None = None) -> int:
@@ -35,9 +35,8 @@ def plan(root: Path, stack: str, overrides: Mapping[str, Any] | None = None) -> 
     mandatory = [finding for finding in findings if finding.level == "mandatory"]
     print(f"\nPolicies: {len(mandatory)} mandatory, {len(findings) - len(mandatory)} other finding(s)")
     for finding in findings:
-        print(
-            f"  {finding.level} {finding.rule} {finding.urn.split('::')[-1]}: {finding.message}\n    {finding.remediation}"
-        )
+        where = finding.urn.split("::")[-1]
+        print(f"  {finding.level} {finding.rule} {where}: {finding.message}\n    {finding.remediation}")
     print(f"\nWritten: build/plan/{stack}.json, build/plan/{stack}.svg")
     return 1 if mandatory else 0
 

@@ -21,7 +21,9 @@ def test_local_goes_up_changes_and_goes_without_a_trace(stack: Stack) -> None:
     # Scale, rotate, new image: three updates in one.
     stack.configure(mlflow={"images": {**IMAGES, "mlflow": IMAGES["mlflow"] + "-1"}, "desiredCount": 3, "maxCount": 9})
     stack.engine.read(
-        *("config", "set", "--stack", stack.name, "--secret", "--path"), "mlplatform:mlflow.password", "another-passw0rd"
+        *("config", "set", "--stack", stack.name, "--secret", "--path"),
+        "mlplatform:mlflow.password",
+        "another-passw0rd",
     )
     _rotate_database_secret(stack, outputs)
     stack.up()
@@ -74,7 +76,11 @@ def _serves(stack: Stack, outputs: dict[str, Any]) -> None:
     assert service["networkConfiguration"]["awsvpcConfiguration"]["assignPublicIp"] == "DISABLED"
     assert service["deploymentConfiguration"]["deploymentCircuitBreaker"] == {"enable": True, "rollback": True}
     task = ecs.describe_task_definition(taskDefinition=service["taskDefinition"])["taskDefinition"]
-    assert [c["name"] for c in task["containerDefinitions"]] == ["migrationContainer", "mlflowContainer", "nginxContainer"]
+    assert [c["name"] for c in task["containerDefinitions"]] == [
+        "migrationContainer",
+        "mlflowContainer",
+        "nginxContainer",
+    ]
     assert task["taskRoleArn"] != task["executionRoleArn"]
     environment = {e["name"]: e["value"] for e in task["containerDefinitions"][1]["environment"]}
     address = json.loads(ssm.get_parameter(Name=environment["MLFLOW_DATABASE_PARAMETER"])["Parameter"]["Value"])

@@ -2,6 +2,9 @@
 
 from typing import Any
 
+import pytest
+
+from lib.docker import docker_answers
 from tests.engine.conftest import Stack, changes
 
 
@@ -10,7 +13,9 @@ def _existing_network(stack: Stack) -> dict[str, Any]:
     vpc = ec2.create_vpc(CidrBlock="10.77.0.0/16")["Vpc"]["VpcId"]
     ec2.modify_vpc_attribute(VpcId=vpc, EnableDnsHostnames={"Value": True})
     subnets = [
-        ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.77.{i}.0/24", AvailabilityZone=f"us-east-1{zone}")["Subnet"]["SubnetId"]
+        ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.77.{i}.0/24", AvailabilityZone=f"us-east-1{zone}")["Subnet"][
+            "SubnetId"
+        ]
         for i, zone in enumerate("abab")
     ]
     return {"vpcId": vpc, "privateSubnetIds": subnets[:2], "isolatedSubnetIds": subnets[2:]}
@@ -72,3 +77,12 @@ def test_dev_comes_up_without_nat_and_load_balancer(stack: Stack) -> None:
     assert service["capacityProviderStrategy"][0]["capacityProvider"] == "FARGATE_SPOT"
     stack.run("destroy", "--yes", "--skip-preview")
     assert stack.residue() == {}
+
+
+@pytest.mark.skipif(docker_answers(), reason="Docker answers here, so the images would be built")
+def test_without_docker_and_without_images_nothing_is_begun(stack: Stack) -> None:
+    stack.configure("dev")
+    code, output = stack.engine.capture("preview", "--stack", stack.name, "--non-interactive")
+    assert code != 0
+    assert "mlplatform:mlflow.images.nginx: is not given, and Docker" in output
+    assert "Traceback" not in output

@@ -41,7 +41,9 @@ SCENARIOS: dict[str, dict[str, Any]] = {
     "built images": {"mlflow": {"images": {}}},
     "access logs": {"artifacts": {"accessLogs": True}},
 }
-RUNS = [(stack, {}) for stack in STACKS] + [("local", config) for config in SCENARIOS.values()]
+RUNS: list[tuple[str, dict[str, Any]]] = [(stack, {}) for stack in STACKS] + [
+    ("local", config) for config in SCENARIOS.values()
+]
 NAMES = [*STACKS, *SCENARIOS]
 
 DOCUMENTS = {
@@ -60,7 +62,6 @@ WITHOUT_TAGS = {
     "aws:ec2/route:Route",
     "aws:ec2/routeTableAssociation:RouteTableAssociation",
     "aws:ecr/lifecyclePolicy:LifecyclePolicy",
-    "aws:ecs/accountSettingDefault:AccountSettingDefault",
     "aws:ecs/clusterCapacityProviders:ClusterCapacityProviders",
     "aws:iam/rolePolicy:RolePolicy",
     "aws:kms/alias:Alias",
@@ -201,7 +202,9 @@ def test_dev_has_no_hourly_priced_gateway_and_keeps_no_connection(plan: Plan) ->
     recording = plan("dev")
     found = count(recording)
     assert found["NatGateway"] == found["LoadBalancer"] == found["Eip"] == 0
-    interface = [e for e in recording.of_type("aws:ec2/vpcEndpoint:VpcEndpoint") if e.props["vpcEndpointType"] == "Interface"]
+    interface = [
+        e for e in recording.of_type("aws:ec2/vpcEndpoint:VpcEndpoint") if e.props["vpcEndpointType"] == "Interface"
+    ]
     assert sorted(e.props["serviceName"].split("us-east-1.")[1] for e in interface) == ["ecr.api", "ecr.dkr", "logs"]
     assert recording.of_type("aws:rds/cluster:Cluster")[0].props["serverlessv2ScalingConfiguration"]["minCapacity"] == 0
     environment = environment_of(recording, "mlflowContainer")
