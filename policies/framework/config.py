@@ -1,0 +1,34 @@
+"""Configuration of a pack, in the shape that ``--policy-pack-config`` takes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+from policies.framework.rule import Level, Rule, Settings
+
+
+def settings_for(rule: Rule, config: Mapping[str, Any] | None) -> tuple[Level, Settings]:
+    """Level and settings of one rule; keyed by ``all``, the rule's id or its name, the later wins."""
+    level, given = rule.level, dict[str, Any]()
+    for key in ("all", rule.id, rule.name):
+        entry: object = (config or {}).get(key)
+        if entry is None:
+            continue
+        if isinstance(entry, str):
+            level = Level(entry)
+        elif isinstance(entry, Mapping):
+            values = dict(cast("Mapping[str, Any]", entry))
+            level = Level(values.pop("enforcementLevel", level))
+            given.update(values)
+        else:
+            raise TypeError(f"configuration of {key} must be a level or an object")
+    return level, Settings(options=rule.options, given=given)
+
+
+def check_names(config: Mapping[str, Any] | None, known: tuple[Rule, ...]) -> None:
+    """Refuse keys that configure nothing."""
+    names = {"all", *(rule.id for rule in known), *(rule.name for rule in known)}
+    strange = sorted(set(config or {}) - names)
+    if strange:
+        raise ValueError(f"policy configuration for rules that do not exist: {', '.join(strange)}")

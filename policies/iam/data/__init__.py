@@ -1,0 +1,1 @@
+"""Service authorisation data; ``refresh.py`` writes it."""

@@ -1,0 +1,115 @@
+"""Every place where an IAM document stands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, cast
+
+from policies.framework.resource import PlannedResource
+from policies.framework.rule import Settings, Violation
+from policies.framework.values import UNKNOWN
+from policies.iam.document import DocumentError, DocumentUnknownError, Statement, parse
+
+
+class Kind(StrEnum):
+    """What a document does: says what an identity may do, who may become it, or who may use a resource."""
+
+    IDENTITY = "identity"
+    TRUST = "trust"
+    RESOURCE = "resource"
+
+
+_IDENTITY = {
+    "aws:iam/policy:Policy": "policy",
+    "aws:iam/rolePolicy:RolePolicy": "policy",
+    "aws:iam/userPolicy:UserPolicy": "policy",
+    "aws:iam/groupPolicy:GroupPolicy": "policy",
+    "aws:ssoadmin/permissionSetInlinePolicy:PermissionSetInlinePolicy": "inlinePolicy",
+}
+_INLINE = {"aws:iam/role:Role": "inlinePolicies"}
+_TRUST = {"aws:iam/role:Role": "assumeRolePolicy"}
+_RESOURCE = {
+    "aws:s3/bucket:Bucket": "policy",
+    "aws:s3/bucketV2:BucketV2": "policy",
+    "aws:s3/bucketPolicy:BucketPolicy": "policy",
+    "aws:s3/accessPoint:AccessPoint": "policy",
+    "aws:kms/key:Key": "policy",
+    "aws:kms/keyPolicy:KeyPolicy": "policy",
+    "aws:ecr/repositoryPolicy:RepositoryPolicy": "policy",
+    "aws:sqs/queue:Queue": "policy",
+    "aws:sqs/queuePolicy:QueuePolicy": "policy",
+    "aws:sns/topic:Topic": "policy",
+    "aws:sns/topicPolicy:TopicPolicy": "policy",
+    "aws:secretsmanager/secret:Secret": "policy",
+    "aws:secretsmanager/secretPolicy:SecretPolicy": "policy",
+    "aws:efs/fileSystemPolicy:FileSystemPolicy": "policy",
+    "aws:backup/vaultPolicy:VaultPolicy": "policy",
+    "aws:dynamodb/resourcePolicy:ResourcePolicy": "policy",
+}
+IDENTITY_TYPES = (*_IDENTITY, *_INLINE)
+TRUST_TYPES = tuple(_TRUST)
+RESOURCE_TYPES = tuple(_RESOURCE)
+ALL_TYPES = tuple(dict.fromkeys((*IDENTITY_TYPES, *TRUST_TYPES, *RESOURCE_TYPES)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """A document as given, unparsed."""
+
+    kind: Kind
+    path: str
+    value: Any
+
+    def parse(self) -> tuple[Statement, ...]:
+        """Parse it, or raise what is wrong with it."""
+        if self.value is UNKNOWN:
+            raise DocumentUnknownError([""])
+        return parse(self.value, principals=self.kind is not Kind.IDENTITY)
+
+
+def places(resource: PlannedResource) -> Iterator[Place]:
+    """Every document a resource carries."""
+    for table, kind in ((_IDENTITY, Kind.IDENTITY), (_TRUST, Kind.TRUST), (_RESOURCE, Kind.RESOURCE)):
+        path = table.get(resource.type)
+        value = resource.raw(path) if path else None
+        if path and value is not None and value != "":
+            yield Place(kind=kind, path=path, value=value)
+    path = _INLINE.get(resource.type)
+    inline = resource.raw(path) if path else None
+    if path and inline is UNKNOWN:
+        yield Place(kind=Kind.IDENTITY, path=path, value=UNKNOWN)
+    elif path and isinstance(inline, list):
+        for at, entry in enumerate(cast("list[Any]", inline)):
+            if entry is UNKNOWN:
+                yield Place(kind=Kind.IDENTITY, path=f"{path}[{at}]", value=UNKNOWN)
+            elif isinstance(entry, Mapping):
+                value = cast("Mapping[str, Any]", entry).get("policy")
+                if value is not None and value != "":
+                    yield Place(kind=Kind.IDENTITY, path=f"{path}[{at}].policy", value=value)
+
+
+StatementCheck = Callable[[Statement, PlannedResource, Settings], Iterator[str]]
+
+
+def each_statement(kind: Kind, judge: StatementCheck) -> Callable[[PlannedResource, Settings], Iterator[Violation]]:
+    """Turn a judgement of one statement into a rule's check over all documents of a kind.
+
+    Documents that are unknown or do not parse are left to LP15, which reports them as mandatory violations: one
+    unknown document is one finding, not one for every rule.
+    """
+
+    def check(resource: PlannedResource, settings: Settings) -> Iterator[Violation]:
+        for place in places(resource):
+            if place.kind is not kind:
+                continue
+            try:
+                statements = place.parse()
+            except (DocumentError, DocumentUnknownError):
+                continue
+            for statement in statements:
+                for message in judge(statement, resource, settings):
+                    yield Violation(message=f"{place.path}, statement {statement.index + 1}: {message}")
+
+    return check

@@ -1,0 +1,1 @@
+"""The least_privilege pack."""

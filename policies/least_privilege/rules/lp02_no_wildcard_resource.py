@@ -1,0 +1,51 @@
+"""LP02: `Resource: *` only for actions that cannot be scoped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from policies.framework.resource import PlannedResource
+from policies.framework.rule import Level, Rule, Settings, Severity, cis, nist, well_architected
+from policies.iam import catalogue
+from policies.iam.document import Statement
+from policies.iam.places import IDENTITY_TYPES, Kind, each_statement
+from policies.iam.scope import everything, limits_resources, names
+
+
+def _judge(statement: Statement, _resource: PlannedResource, _settings: Settings) -> Iterator[str]:
+    if not statement.allow or not any(everything(pattern) for pattern in statement.resources):
+        return
+    if limits_resources(statement):
+        return
+    scopable = [
+        str(action) for pattern in statement.actions for action in catalogue.expand(pattern) if action.resource_types
+    ]
+    if scopable:
+        found = sorted(set(scopable))
+        yield f"grants on every resource what can be granted on named ones: {names(found)}"
+
+
+RULE = Rule(
+    id="LP02",
+    slug="no-wildcard-resource",
+    title="No wildcard resource where the action can be scoped",
+    level=Level.MANDATORY,
+    severity=Severity.HIGH,
+    description=(
+        "Resource * (or all of a service) is only for actions that have no resource type in the service "
+        "authorisation data."
+    ),
+    remediation=(
+        "Name the ARNs. Keep actions without a resource type, such as ecr:GetAuthorizationToken, in a "
+        "statement of their own."
+    ),
+    link="https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html",
+    frameworks=(
+        cis("1.16"),
+        nist("AC-6"),
+        well_architected("SEC03-BP02"),
+    ),
+    types=IDENTITY_TYPES,
+    anchors=("CKV_AWS_355",),
+    check=each_statement(Kind.IDENTITY, _judge),
+)
