@@ -137,6 +137,7 @@ def environment_lines(outputs: Mapping[str, Any], credentials: Mapping[str, str]
     """Shell exports for an MLflow client; user and password only where they are given."""
     exports = {
         "AWS_REGION": outputs["region"],
+        "AWS_DEFAULT_REGION": outputs["region"],  # the one that boto3 reads
         "MLFLOW_TRACKING_URI": outputs["mlflowTrackingUri"],
         "MLFLOW_ARTIFACT_ROOT": outputs["artifactRoot"],
         "MLFLOW_TRACKING_SECRET_ARN": outputs["mlflowSecretArn"],

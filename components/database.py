@@ -18,12 +18,17 @@ LOG_EXPORTS = {
     Engine.AURORA_POSTGRESQL: ("postgresql",),
     Engine.POSTGRES: ("postgresql", "upgrade"),
 }
-TLS_PARAMETER = {
-    Engine.AURORA_MYSQL: ("require_secure_transport", "ON"),
-    Engine.AURORA_POSTGRESQL: ("rds.force_ssl", "1"),
-    Engine.POSTGRES: ("rds.force_ssl", "1"),
+PARAMETERS = {
+    Engine.AURORA_MYSQL: {
+        "require_secure_transport": "ON",
+        "server_audit_logging": "1",
+        "server_audit_events": "CONNECT,QUERY_DCL,QUERY_DDL",
+        "slow_query_log": "1",
+    },
+    Engine.AURORA_POSTGRESQL: {"rds.force_ssl": "1"},
+    Engine.POSTGRES: {"rds.force_ssl": "1"},
 }
-"""The parameter that makes the engine refuse connections without TLS (Amazon RDS and Aurora user guides)."""
+"""Connections without TLS are refused, and the exported logs are written (Amazon RDS and Aurora user guides)."""
 
 PERFORMANCE_INSIGHTS_DAYS = 7
 """The retention that Performance Insights gives free of charge."""
@@ -126,12 +131,11 @@ class Database(Component):
 
     def _cluster(self, name: str, logs: list[pulumi.Resource]) -> aws.rds.Cluster:
         settings, protection = self._settings, self._deployment.protection
-        tls, value = TLS_PARAMETER[settings.engine]
         parameters = aws.rds.ClusterParameterGroup(
             name,
             family=_family(settings),
             description=f"TLS required by {self._identifier}",
-            parameters=[{"name": tls, "value": value, "apply_method": "immediate"}],
+            parameters=_parameters(settings.engine),
             tags=self.merged_tags(name),
             opts=self._child,
         )
@@ -193,12 +197,11 @@ class Database(Component):
 
     def _instance(self, name: str, logs: list[pulumi.Resource]) -> aws.rds.Instance:
         settings, protection = self._settings, self._deployment.protection
-        tls, value = TLS_PARAMETER[settings.engine]
         parameters = aws.rds.ParameterGroup(
             name,
             family=_family(settings),
             description=f"TLS required by {self._identifier}",
-            parameters=[{"name": tls, "value": value, "apply_method": "immediate"}],
+            parameters=_parameters(settings.engine),
             tags=self.merged_tags(name),
             opts=self._child,
         )
@@ -240,6 +243,14 @@ class Database(Component):
             tags=self.merged_tags(self._identifier),
             opts=self._options(protect=protection.protect_resources, depends_on=logs),
         )
+
+
+def _parameters(engine: Engine) -> list[aws.rds.ClusterParameterGroupParameterArgsDict]:
+    """The same for clusters and instances."""
+    return [
+        {"name": name, "value": value, "apply_method": "immediate"}
+        for name, value in sorted(PARAMETERS[engine].items())
+    ]
 
 
 def _family(settings: DatabaseSettings) -> str:

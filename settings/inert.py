@@ -121,6 +121,25 @@ FORBIDDEN: tuple[tuple[str, Callable[[Settings], bool], str], ...] = (
         "Studio's notebooks reach the HTTP API over the internet; set network.natGateways to single, or this to false",
     ),
     (
+        "database.multiAz",
+        lambda s: s.environment is Environment.PROD and not s.database.engine.is_aurora and not s.database.multi_az,
+        "prod survives the loss of a zone; set true, or start from environment dev",
+    ),
+    (
+        "network.natGateways",
+        lambda s: (
+            s.environment is Environment.PROD
+            and s.network.existing_vpc is None
+            and s.network.nat_gateways is NatGateways.SINGLE
+        ),
+        "prod survives the loss of a zone; set perZone, or none with endpoints in all zones",
+    ),
+    (
+        "network.endpointZones",
+        lambda s: s.environment is Environment.PROD and s.network.endpoint_zones == 1,
+        "prod survives the loss of a zone; set 2 or more, or remove it",
+    ),
+    (
         "mlflow.desiredCount",
         lambda s: s.environment is Environment.PROD and s.mlflow.desired_count < 2,
         "prod survives the loss of a zone; set 2 or more, or start from environment dev",

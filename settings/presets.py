@@ -50,7 +50,6 @@ PRESETS: dict[Environment, dict[str, Any]] = {
             "maxAcu": 8,
             "instances": 2,
             "multiAz": True,
-            "performanceInsights": True,
             "logRetentionDays": 90,
         },
         "artifacts": {"accessLogs": True},

@@ -82,11 +82,6 @@ OPTIONS = tuple(
         ),
         ("dev", "a database that never pauses: `database.minAcu: 0.5`", {"database": {"minAcu": 0.5}}),
         ("dev", "one RDS instance: `database.engine: postgres`", {"database": {"engine": "postgres"}}),
-        (
-            "prod",
-            "one NAT gateway for all zones: `network.natGateways: single`",
-            {"network": {"natGateways": "single"}},
-        ),
         ("prod", "a third zone: `network.availabilityZones: 3`", {"network": {"availabilityZones": 3}}),
         (
             "prod",

@@ -135,7 +135,6 @@ FREE: dict[str, str] = {
     "aws:ec2/vpc:Vpc": "free",
     "aws:ecr/lifecyclePolicy:LifecyclePolicy": "free",
     "aws:ecr/repository:Repository": "costs by what is in it: built images are counted, the serving images are yours",
-    "aws:ecs/accountSettingDefault:AccountSettingDefault": "free",
     "aws:ecs/clusterCapacityProviders:ClusterCapacityProviders": "free",
     "aws:ecs/taskDefinition:TaskDefinition": "free; its tasks are counted with their service",
     "aws:iam/role:Role": "free",

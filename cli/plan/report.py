@@ -43,6 +43,7 @@ def plan(root: Path, stack: str, overrides: Mapping[str, Any] | None = None) -> 
 
 def judge(recording: Recording) -> list[Finding]:
     """What the policy packs find in a recording."""
+    accounts = json.loads(recording.stack.config.get("aws:allowedAccountIds", "[]"))
     planned = [
         PlannedResource(
             urn=resource.urn,
@@ -52,6 +53,10 @@ def judge(recording: Recording) -> list[Finding]:
             parent=resource.parent,
             dependencies=resource.dependencies,
             property_dependencies=resource.property_dependencies,
+            secret_paths=sorted(resource.secret_props),
+            provider={"allowedAccountIds": accounts},
+            protect=resource.protect,
+            ignore_changes=resource.ignore_changes,
         )
         for resource in recording.resources
         if resource.custom

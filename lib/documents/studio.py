@@ -36,7 +36,9 @@ def studio_policy(
         image_accounts: Accounts whose image repositories jobs may pull from.
         use_key: Statement that allows to encrypt and decrypt with the platform's key.
     """
-    objects = [target.s3_arn(f"{bucket}/{area}/*") for area in (prefix, "sagemaker")]
+    # MLflow's deployment client uploads a model to `<bucket>/<endpoint>/model.tar.gz`.
+    areas = (f"{prefix}/*", "sagemaker/*", "*/model.tar.gz")
+    objects = [target.s3_arn(f"{bucket}/{area}") for area in areas]
     return document(
         allow(
             "Jobs",

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -47,7 +48,7 @@ class Stack:
 
     def run(self, command: str, *options: str) -> str:
         code, output = self.engine.capture(command, "--stack", self.name, "--non-interactive", *options)
-        assert code == 0, output[-6000:]
+        assert code == 0, _why(output)
         return output
 
     def outputs(self) -> dict[str, Any]:
@@ -65,6 +66,12 @@ class Stack:
 
     def residue(self) -> dict[str, list[str]]:
         return emulator.residue(self.url)
+
+
+def _why(output: str) -> str:
+    """What an engine's output says of a failure: errors and violations, without the program's own traceback."""
+    telling = [line for line in output.splitlines() if re.search(r"error|violat|mandatory", line, re.IGNORECASE)]
+    return "\n".join(dict.fromkeys(line.strip() for line in telling))[:6000] or output[-6000:]
 
 
 @pytest.fixture(scope="session")

@@ -112,7 +112,7 @@ def test_env_prints_what_a_shell_can_read_and_secrets_only_when_given() -> None:
     lines = remote.environment_lines(outputs, {"username": "ann", "password": awkward})
     script = "\n".join([*lines, 'printf %s "$MLFLOW_TRACKING_PASSWORD"'])
     assert subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True).stdout == awkward
-    assert shlex.split(lines[1])[1] == "MLFLOW_TRACKING_URI=https://abc.execute-api.eu-west-1.amazonaws.com"
+    assert shlex.split(lines[2])[1] == "MLFLOW_TRACKING_URI=https://abc.execute-api.eu-west-1.amazonaws.com"
 
 
 def test_without_engine_and_installer_one_line_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -163,6 +163,9 @@ def test_a_key_that_would_do_nothing_is_an_error(key: str) -> None:
         ({"protection": {"secretRecoveryDays": 3}}, "7 or more"),
         ({"environment": "prod", "database": {"instances": 1}}, "survives the loss of a zone"),
         ({"environment": "prod", "mlflow": {"desiredCount": 1}}, "survives the loss of a zone"),
+        ({"environment": "prod", "network": {"natGateways": "single"}}, "set perZone"),
+        ({"environment": "prod", "network": {"endpointZones": 1, "interfaceEndpoints": "always"}}, "2 or more"),
+        ({"environment": "prod", "database": {"engine": "postgres", "multiAz": False}}, "set true"),
         ({"studio": {"userProfiles": []}}, "at least 1 item"),
     ],
 )
