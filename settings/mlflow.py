@@ -87,8 +87,8 @@ class MlflowSettings(Section):
     """Largest request in MiB; HTTP APIs cut at 10 MB, and artifacts go straight to S3."""
     read_timeout_seconds: Annotated[int, Field(ge=1, le=29)] = 29
     """Seconds that NGINX waits for MLflow; HTTP APIs give up after 30."""
-    username: Annotated[str, StringConstraints(pattern=r"^[!-9;-~]{1,64}$")] = "admin"
-    """User name of the basic authentication: printable ASCII without space and colon."""
+    username: Annotated[str, StringConstraints(pattern=r'^[!"$-9;-~][!-9;-~]{0,63}$')] = "admin"
+    """User name of the basic authentication: printable ASCII without space and colon, not beginning with `#`."""
     password: Annotated[SecretStr, Field(min_length=12, max_length=128)] | None = None
     """Password of the basic authentication, a Pulumi secret; 32 random letters and digits by default."""
     allowed_hosts: list[Annotated[str, StringConstraints(pattern=r"^[\w.*:-]+$")]] = []

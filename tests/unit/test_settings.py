@@ -156,6 +156,7 @@ def test_a_key_that_would_do_nothing_is_an_error(key: str) -> None:
         ({"mlflow": {"images": {"nginx": "example.com/nginx:latest"}}}, "not pinned"),
         ({"mlflow": {"images": {"nginx": "localhost:5000/nginx"}}}, "not pinned"),
         ({"mlflow": {"username": "a:b"}}, "should match pattern"),
+        ({"mlflow": {"username": "#a"}}, "should match pattern"),
         ({"api": {"loadBalancer": {"serverName": "mlflow.example.com"}}}, "serverName is set without certificateArn"),
         ({"network": {"endpointZones": 3, "interfaceEndpoints": "always"}}, "availabilityZones is 2"),
         ({"network": {"natGateways": "none"}}, "notebooks reach the HTTP API"),

@@ -1,0 +1,172 @@
+"""One ECS task as processes: the containers' own entry points with the variables that the task definition gives."""
+
+import json
+import os
+import shutil
+import string
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from tests.services.cloud import BUCKET, Cloud
+from tests.services.databases import Server
+from tests.services.processes import MLFLOW_PYTHON, REPOSITORY, Process, folder, free_port, wait_for
+
+SERVICES = REPOSITORY / "services"
+PROXY_USER = "www-data"
+
+PRINTABLE = "".join(sorted(string.ascii_letters + string.digits + string.punctuation + " "))
+USERNAME = "me" + "".join(character for character in PRINTABLE if character != ":")
+"""Every printable ASCII character that basic auth allows in a user name."""
+PASSWORD = "pw" + PRINTABLE
+DATABASE_PASSWORD = "db" + string.punctuation + " %41"
+HOST = "mlflow.example.com"
+"""A name that MLflow is told to answer to, besides the loopback addresses that the tests' clients use."""
+
+
+class Proxy:
+    """The NGINX container."""
+
+    def __init__(self, upstream_port: int, passwords: Path, **environment: str) -> None:
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        # In the task all containers have the same user; here NGINX is not root, and may only read its own file.
+        self._folder = folder(PROXY_USER)
+        own = self._folder / "htpasswd"
+        shutil.copyfile(passwords, own)
+        own.chmod(0o600)
+        if os.getuid() == 0:
+            shutil.chown(own, PROXY_USER)
+        self.process = Process(
+            [SERVICES / "nginx" / "entrypoint.sh"],
+            env={
+                "PATH": f"{os.environ['PATH']}:/usr/sbin",
+                "NGINX_TEMPLATE": str(SERVICES / "nginx" / "nginx.conf.template"),
+                "NGINX_RUN_DIR": str(self._folder / "nginx"),
+                "NGINX_PORT": str(self.port),
+                "MLFLOW_UPSTREAM": f"127.0.0.1:{upstream_port}",
+                "MLFLOW_HTPASSWD_FILE": str(own),
+                **environment,
+            },
+            user=PROXY_USER,
+        )
+        wait_for(self.answers, 15, "NGINX", self.process)
+
+    def answers(self) -> bool:
+        try:
+            return requests.get(f"{self.url}/elb-status", timeout=2).status_code == 200
+        except requests.ConnectionError:
+            return False
+
+    def access_log(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.process.output().splitlines() if line.startswith("{")]
+
+    def close(self) -> None:
+        self.process.close()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+
+class Task:
+    """The three containers, with a folder of their own instead of the task's volume."""
+
+    def __init__(self, cloud: Cloud, parameter: str, credentials: str, ca: Path, **environment: str) -> None:
+        self._cloud = cloud
+        self.folder = folder()
+        self.port = free_port()
+        self.passwords = self.folder / "htpasswd"
+        self.common = {
+            **cloud.environment(),
+            "PYTHONPATH": str(SERVICES / "mlflow"),
+            "HOME": str(self.folder),
+            "TMPDIR": str(self.folder),
+            "MLFLOW_DATABASE_PARAMETER": parameter,
+            "MLFLOW_CREDENTIALS_SECRET_ID": credentials,
+            "MLFLOW_DATABASE_CA": str(ca),
+            "MLFLOW_DATABASE_WAIT_SECONDS": "60",
+            "MLFLOW_HTPASSWD_FILE": str(self.passwords),
+        }
+        self.server = {
+            **self.common,
+            "MLFLOW_DEFAULT_ARTIFACT_ROOT": f"s3://{BUCKET}/mlflow",
+            "MLFLOW_HOST": "127.0.0.1",
+            "MLFLOW_PORT": str(self.port),
+            "MLFLOW_WORKERS": "1",
+            "MLFLOW_SERVER_ALLOWED_HOSTS": f"{HOST},127.0.0.1:*,localhost:*",
+            "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+            "MLFLOW_SQLALCHEMYSTORE_POOL_SIZE": "5",
+            "MLFLOW_SQLALCHEMYSTORE_MAX_OVERFLOW": "10",
+            "MLFLOW_SQLALCHEMYSTORE_POOL_RECYCLE": "3600",
+            **environment,
+        }
+        self.mlflow: Process | None = None
+        self.proxy: Proxy | None = None
+
+    def prepare(self, **environment: str) -> Process:
+        return Process([MLFLOW_PYTHON, "-m", "mlflow_service", "prepare"], env=self.common | environment)
+
+    def start_mlflow(self) -> Process:
+        self.mlflow = Process([MLFLOW_PYTHON, "-m", "mlflow_service", "serve"], env=self.server)
+        return self.mlflow
+
+    def healthy(self) -> bool:
+        """The container's own health check."""
+        command = [MLFLOW_PYTHON, "-m", "mlflow_service", "health"]
+        return subprocess.run(command, env=self.server, capture_output=True, check=False).returncode == 0
+
+    def start_proxy(self, **environment: str) -> Proxy:
+        wait_for(self.healthy, 90, "MLflow", self.mlflow)
+        self.proxy = Proxy(self.port, self.passwords, **environment)
+        return self.proxy
+
+    def start(self) -> "Task":
+        """Everything, as ECS orders it."""
+        prepared = self.prepare()
+        assert prepared.wait(90) == 0, prepared.output()
+        prepared.close()
+        self.start_mlflow()
+        self.start_proxy()
+        return self
+
+    def experiments(self, username: str = USERNAME, password: str = PASSWORD) -> requests.Response:
+        """A request that asks the database."""
+        assert self.proxy
+        url = f"{self.proxy.url}/api/2.0/mlflow/experiments/search"
+        return requests.post(url, json={"max_results": 5}, auth=(username, password), timeout=30)
+
+    def client(self, script: str, *arguments: str, username: str = USERNAME, password: str = PASSWORD) -> str:
+        """Runs a script with the real MLflow client against NGINX; returns what it prints."""
+        assert self.proxy
+        done = subprocess.run(
+            [MLFLOW_PYTHON, "-c", script, *arguments],
+            env={
+                **self._cloud.environment(),
+                "AWS_DEFAULT_REGION": "eu-west-1",
+                "HOME": str(self.folder),
+                "MLFLOW_TRACKING_URI": self.proxy.url,
+                "MLFLOW_TRACKING_USERNAME": username,
+                "MLFLOW_TRACKING_PASSWORD": password,
+                "MLFLOW_DISABLE_TELEMETRY": "true",
+                "GIT_PYTHON_REFRESH": "quiet",
+            },
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr[-6000:]
+        return done.stdout
+
+    def close(self) -> None:
+        for process in (self.proxy, self.mlflow):
+            if process is not None:
+                process.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def address(server: Server, name: str, secret: str, **changes: Any) -> dict[str, Any]:
+    """The database as its parameter describes it."""
+    fields = {"engine": server.engine, "host": "localhost", "port": server.port, "dbname": name, "secretArn": secret}
+    return fields | changes
