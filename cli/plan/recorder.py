@@ -66,7 +66,7 @@ class Recording:
 
     Args:
         stack: The stack it ran for.
-        resources: What it registered, in order.
+        resources: What it registered, parents first.
         invokes: Lookups it made.
         outputs: Names of the stack's outputs.
     """
@@ -190,7 +190,20 @@ def record(root: Path, stack: Stack) -> Recording:
         finally:
             loop.close()
             asyncio.set_event_loop(asyncio.new_event_loop())
-    return Recording(stack=stack, resources=monitor.recorded, invokes=monitor.invoked, outputs=outputs)
+    return Recording(
+        stack=stack, resources=_in_order(monitor.recorded), invokes=sorted(monitor.invoked), outputs=outputs
+    )
+
+
+def _in_order(resources: list[Resource]) -> list[Resource]:
+    """Parents first, then by name: registrations arrive in an order that differs from run to run."""
+    paths: dict[str, tuple[tuple[str, str], ...]] = {"": ()}
+    todo = list(resources)
+    while todo:
+        known = [resource for resource in todo if resource.parent in paths]
+        paths.update({r.urn: (*paths[r.parent], (r.name, r.type)) for r in known})
+        todo = [resource for resource in todo if resource.urn not in paths]
+    return sorted(resources, key=lambda resource: paths[resource.urn])
 
 
 def _run(root: Path) -> None:
