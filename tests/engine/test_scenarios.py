@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from cli import remote
 from lib.docker import docker_answers
 from tests.engine.conftest import Stack, changes
 
@@ -65,8 +66,11 @@ def test_subnets_of_another_vpc_are_refused_before_anything_exists(stack: Stack)
     assert stack.residue() == before
 
 
-def test_dev_comes_up_without_nat_and_load_balancer(stack: Stack) -> None:
-    stack.configure("dev", mlflow={"images": {"mlflow": "example.com/mlflow:1", "nginx": "example.com/nginx:1"}})
+def test_dev_comes_up_without_nat_and_load_balancer_and_goes_once_it_may(
+    stack: Stack, capfd: pytest.CaptureFixture[str]
+) -> None:
+    images = {"mlflow": {"images": {"mlflow": "example.com/mlflow:1", "nginx": "example.com/nginx:1"}}}
+    stack.configure("dev", **images, protection={"protectResources": True})
     stack.up()
     assert changes(stack.preview("--json")) == {}
     assert stack.client("ec2").describe_nat_gateways()["NatGateways"] == []
@@ -75,7 +79,15 @@ def test_dev_comes_up_without_nat_and_load_balancer(stack: Stack) -> None:
     assert gateway["Attachments"][0]["VpcId"] == stack.outputs()["vpcId"]
     service = stack.client("ecs").describe_services(cluster="mlplatform-local", services=["mlflow"])["services"][0]
     assert service["capacityProviderStrategy"][0]["capacityProvider"] == "FARGATE_SPOT"
-    stack.run("destroy", "--yes", "--skip-preview")
+
+    everything = stack.residue()
+    assert remote.destroy(stack.folder, stack.name, yes=True, environment=stack.engine.environment) == 1
+    assert "mlplatform:protection.protectResources is true" in capfd.readouterr().out
+    assert stack.residue() == everything
+    stack.configure("dev", **images)
+    stack.up()
+    assert remote.destroy(stack.folder, stack.name, yes=True, environment=stack.engine.environment) == 0
+    assert "KMS key" in capfd.readouterr().out.split("What stays behind:")[1]
     assert stack.residue() == {}
 
 
