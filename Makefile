@@ -57,6 +57,7 @@ lint: $(VENV)/.installed
 types: $(VENV)/.installed .venv-mlflow/.installed
 	$(BIN)/basedpyright
 	$(BIN)/basedpyright --project services/mlflow
+	$(BIN)/basedpyright --project examples/mlflow
 
 .venv-mlflow/.installed: services/mlflow/requirements.lock $(VENV)/.installed
 	$(PYTHON) -m venv .venv-mlflow
