@@ -66,7 +66,7 @@ types: $(VENV)/.installed .venv-mlflow/.installed
 
 # Engine tests wait for the provider's polling most of the time, so several run side by side.
 test: $(VENV)/.installed .venv-mlflow/.installed
-	$(BIN)/python -m pytest tests/unit tests/program
+	$(BIN)/python -m pytest tests/unit tests/program --numprocesses 2
 	$(BIN)/python -m pytest tests/services
 	$(BIN)/python -m pytest tests/engine --numprocesses 5 --dist load
 

@@ -195,7 +195,7 @@ class Network(Component):
                 service_name=f"com.amazonaws.{target.region}.{service}",
                 vpc_endpoint_type="Interface",
                 private_dns_enabled=True,
-                subnet_ids=self.private_subnet_ids.apply(lambda ids: list(ids)[:zones]),
+                subnet_ids=[self.private_subnet_ids[zone] for zone in range(zones)],
                 security_group_ids=[group.id],
                 policy=interface_endpoint_policy(target),
                 tags=self.merged_tags(f"{name}-{service}"),

@@ -118,6 +118,8 @@ BESIDE: dict[str, dict[str, Any]] = {
     "database.allocatedStorage": {"database": {"engine": "postgres"}},
     "database.maxAllocatedStorage": {"database": {"engine": "postgres"}},
     "database.multiAz": {"database": {"engine": "postgres"}},
+    # A generated password is unknown at preview, and the secret's value with it.
+    "mlflow.username": {"mlflow": {"images": IMAGES, "password": {"secure": "v1:x"}}},
     "artifacts.accessLogRetentionDays": {"artifacts": {"accessLogs": True}},
     "api.loadBalancer.serverName": {
         "api": {"loadBalancer": {"certificateArn": CERTIFICATE, "serverName": "a.example.com"}}
