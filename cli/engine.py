@@ -46,7 +46,7 @@ class Engine:
         process = subprocess.Popen(
             [self.program, *args],
             cwd=self.root,
-            env={**os.environ, **self.environment},
+            env=self._everything(),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -63,7 +63,7 @@ class Engine:
         done = subprocess.run(
             [self.program, *args],
             cwd=self.root,
-            env={**os.environ, **self.environment},
+            env=self._everything(),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -73,7 +73,7 @@ class Engine:
 
     def interact(self, *args: str) -> int:
         """Runs a command that may ask questions; gives its exit code."""
-        return subprocess.call([self.program, *args], cwd=self.root, env={**os.environ, **self.environment})
+        return subprocess.call([self.program, *args], cwd=self.root, env=self._everything())
 
     def read(self, *args: str) -> str:
         """What a command prints.
@@ -84,12 +84,15 @@ class Engine:
         done = subprocess.run(
             [self.program, *args],
             cwd=self.root,
-            env={**os.environ, **self.environment},
+            env=self._everything(),
             capture_output=True,
             text=True,
             check=True,
         )
         return done.stdout
+
+    def _everything(self) -> dict[str, str]:
+        return {**os.environ, **self.environment}
 
     def stacks(self) -> set[str]:
         """Names of the stacks in the backend."""
