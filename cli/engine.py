@@ -41,7 +41,7 @@ class Engine:
     root: Path
     environment: Mapping[str, str]
 
-    def run(self, *args: str, quiet: bool = False) -> int:
+    def run(self, *args: str) -> int:
         """Runs a command, passing on what it prints without noise; gives its exit code."""
         process = subprocess.Popen(
             [self.program, *args],
@@ -53,7 +53,7 @@ class Engine:
         )
         assert process.stdout is not None
         for line in process.stdout:
-            if not quiet and not all(word in line for word in NOISE):
+            if not all(word in line for word in NOISE):
                 sys.stdout.write(line)
                 sys.stdout.flush()
         return process.wait()

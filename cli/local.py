@@ -38,19 +38,22 @@ def up(root: Path) -> int:
 def _up(root: Path, folder: Path) -> int:
     running = emulator.start(folder / "emulator", USUAL_PORT)
     engine = _engine(root, running.url)
-    if STACK in engine.stacks():
+    known = STACK in engine.stacks()
+    if known:
         # An update that was killed leaves its lock; nobody holds it, as we are alone.
         engine.read("cancel", STACK, "--yes")
-    if STACK in engine.stacks() and _remembered(folder) != running.instance:
+    if known and _remembered(folder) != running.instance:
         print("The emulator was started anew and holds nothing of what was deployed: everything is brought back.")
         _forget(engine)
-    elif STACK in engine.stacks() and engine.interrupted(STACK):
+        known = False
+    elif known and engine.interrupted(STACK):
         print("The last update was killed: the emulator may hold what the state does not know, so both start over.")
         _forget(engine)
+        known = False
         emulator.stop(folder / "emulator")
         running = emulator.start(folder / "emulator", USUAL_PORT)
         engine = _engine(root, running.url)
-    if STACK not in engine.stacks():
+    if not known:
         engine.read("stack", "init", STACK)
     _remember(folder, running.instance)
     begun = time.monotonic()
