@@ -35,6 +35,12 @@ class PlannedResource:
         parts = self.urn.split("::")
         return parts[1] if len(parts) > 2 else ""
 
+    @property
+    def stack(self) -> str:
+        """The stack, as the URN has it."""
+        parts = self.urn.split("::")
+        return parts[0].removeprefix("urn:pulumi:") if len(parts) > 2 else ""
+
     def raw(self, path: str) -> Any:
         """Return the value at a path as it is: None when absent, possibly ``UNKNOWN``."""
         return lookup(self.props, path)
@@ -61,6 +67,11 @@ class Graph:
     resources: Sequence[PlannedResource]
     by_urn: Mapping[str, PlannedResource]
     by_type: Mapping[str, Sequence[PlannedResource]]
+
+    @property
+    def stack(self) -> str:
+        """The stack's name; empty without resources."""
+        return self.resources[0].stack if self.resources else ""
 
     @classmethod
     def of(cls, resources: Sequence[PlannedResource]) -> Graph:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, cast
 
+from policies.framework.globs import matches
 from policies.framework.resource import Graph, PlannedResource
 
 
@@ -56,30 +57,52 @@ def well_architected(reference: str) -> Control:
     return Control(framework="AWS Well-Architected", version="2024-06", reference=reference)
 
 
+Setting = tuple[str, ...] | int
+
+
 @dataclass(frozen=True, kw_only=True)
 class Option:
-    """A setting of a rule: a list of strings."""
+    """A setting of a rule: a list of strings or a whole number, as its default shows.
+
+    With ``by_stack`` it is a table from patterns of stack names to such values: the first that fits the stack counts.
+    """
 
     name: str
     description: str
-    default: tuple[str, ...] = ()
+    default: Setting = ()
+    by_stack: Mapping[str, Setting] | None = None
+
+    @property
+    def of_numbers(self) -> bool:
+        """Whether its values are whole numbers."""
+        first = next(iter(self.by_stack.values())) if self.by_stack else self.default
+        return isinstance(first, int)
 
     def schema(self) -> dict[str, Any]:
         """Return the JSON schema for the pack's configuration."""
-        return {
-            "type": "array",
-            "items": {"type": "string"},
-            "description": self.description,
-            "default": list(self.default),
-        }
+        value = {"type": "integer"} if self.of_numbers else {"type": "array", "items": {"type": "string"}}
+        if self.by_stack is not None:
+            value = {"type": "object", "additionalProperties": value}
+        return {**value, "description": self.description, "default": _plain(self.by_stack or self.default)}
+
+
+def _plain(value: object) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _plain(below) for key, below in cast("Mapping[str, object]", value).items()}
+    return list(cast("tuple[str, ...]", value)) if isinstance(value, tuple) else value
 
 
 @dataclass(frozen=True, kw_only=True)
 class Violation:
-    """One violation; ``urn`` only when it is not the resource under judgement."""
+    """One violation.
+
+    ``urn`` only when it is not the resource under judgement. ``exemptible`` is off where an exemption would open a
+    hole: of a document that nobody can read, no other rule can say anything.
+    """
 
     message: str
     urn: str | None = None
+    exemptible: bool = True
 
 
 def _empty() -> dict[str, Any]:
@@ -88,23 +111,47 @@ def _empty() -> dict[str, Any]:
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """The configuration of one rule, with its defaults."""
+    """The configuration of one rule, with its defaults.
+
+    Names that do not exist and values of another shape raise, so that a mistake fails closed.
+    """
 
     options: Sequence[Option]
     given: Mapping[str, Any] = field(default_factory=_empty)
 
-    def strings(self, name: str) -> tuple[str, ...]:
-        """Return a list of strings; an unknown name or another shape raises, so that a misspelling fails closed."""
-        default = {option.name: option.default for option in self.options}[name]
-        value = self.given.get(name)
-        if value is None:
-            return default
+    def strings(self, name: str, stack: str = "") -> tuple[str, ...]:
+        """Return a list of strings; ``stack`` is the stack's name, for options that differ by stack."""
+        value = self._value(name, stack, ())
         if isinstance(value, str) or not isinstance(value, Sequence):
             raise TypeError(f"{name} must be a list of strings")
         items = cast("Sequence[object]", value)
         if not all(isinstance(item, str) for item in items):
             raise TypeError(f"{name} must be a list of strings")
         return tuple(cast("Sequence[str]", items))
+
+    def number(self, name: str, stack: str = "") -> int | None:
+        """Return a whole number; None where it differs by stack and no pattern fits."""
+        value = self._value(name, stack, None)
+        if value is None:
+            return None
+        if isinstance(value, float) and value.is_integer():  # numbers cross the wire as floats
+            value = int(value)
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise TypeError(f"{name} must be a whole number")
+        return value
+
+    def _value(self, name: str, stack: str, otherwise: object) -> object:
+        option = next((option for option in self.options if option.name == name), None)
+        if option is None:
+            raise KeyError(name)
+        given: object = self.given.get(name)
+        if option.by_stack is None:
+            return option.default if given is None else given
+        table = cast("object", option.by_stack) if given is None else given
+        if not isinstance(table, Mapping):
+            raise TypeError(f"{name} must be an object by stack name")
+        by_stack = cast("Mapping[str, object]", table)
+        return next((value for pattern, value in by_stack.items() if matches(pattern, stack)), otherwise)
 
 
 ResourceCheck = Callable[[PlannedResource, Settings], Iterable[Violation]]

@@ -11,7 +11,7 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
-from policies.iam.globs import is_glob, matches
+from policies.framework.globs import is_glob, matches
 
 _DATA = Path(__file__).parent / "data"
 

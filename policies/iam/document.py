@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, cast
 
 from policies.framework.values import unknown_paths
@@ -75,12 +76,20 @@ class Statement:
 
 def parse(value: Any, *, principals: bool) -> tuple[Statement, ...]:
     """Parse a document: JSON text or an object. ``principals`` says whether its kind names them."""
-    if isinstance(value, str):
-        try:
-            value = json.loads(value, object_pairs_hook=_without_twins)
-        except ValueError as error:
-            place = f" at character {error.pos}" if isinstance(error, json.JSONDecodeError) else ""
-            raise DocumentError(f"is not JSON{place}") from None
+    return _parse_text(value, principals) if isinstance(value, str) else _parse(value, principals)
+
+
+@lru_cache(maxsize=4096)  # many rules ask about one document
+def _parse_text(text: str, principals: bool) -> tuple[Statement, ...]:
+    try:
+        value = json.loads(text, object_pairs_hook=_without_twins)
+    except ValueError as error:
+        place = f" at character {error.pos}" if isinstance(error, json.JSONDecodeError) else ""
+        raise DocumentError(f"is not JSON{place}") from None
+    return _parse(value, principals)
+
+
+def _parse(value: Any, principals: bool) -> tuple[Statement, ...]:
     missing = [path.lstrip(".") for path in unknown_paths(value, "")]
     if missing:
         raise DocumentUnknownError(missing)

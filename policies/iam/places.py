@@ -10,6 +10,7 @@ from typing import Any, cast
 from policies.framework.resource import PlannedResource
 from policies.framework.rule import Settings, Violation
 from policies.framework.values import UNKNOWN
+from policies.iam.catalogue import covers
 from policies.iam.document import DocumentError, DocumentUnknownError, Statement, parse
 
 
@@ -90,6 +91,31 @@ def places(resource: PlannedResource) -> Iterator[Place]:
                     yield Place(kind=Kind.IDENTITY, path=f"{path}[{at}].policy", value=value)
 
 
+_REMOVALS = ("iam:DeleteRolePermissionsBoundary", "iam:DeleteUserPermissionsBoundary")
+
+
+def is_boundary(resource: PlannedResource) -> bool:
+    """Whether a managed policy shows itself to be a permissions boundary, which limits and grants nothing.
+
+    It does by its name, or by denying that boundaries are removed. Whoever attaches such a policy makes a grant of it:
+    rules about the whole stack see that and judge it as one.
+    """
+    if resource.type != "aws:iam/policy:Policy":
+        return False
+    for given in (resource.raw("name"), resource.raw("namePrefix"), resource.name):
+        if isinstance(given, str) and "boundary" in given.lower():
+            return True
+    for place in places(resource):
+        try:
+            statements = place.parse()
+        except (DocumentError, DocumentUnknownError):
+            continue
+        for statement in statements:
+            if not statement.allow and any(covers(statement.actions, action) for action in _REMOVALS):
+                return True
+    return False
+
+
 StatementCheck = Callable[[Statement, PlannedResource, Settings], Iterator[str]]
 
 
@@ -101,6 +127,8 @@ def each_statement(kind: Kind, judge: StatementCheck) -> Callable[[PlannedResour
     """
 
     def check(resource: PlannedResource, settings: Settings) -> Iterator[Violation]:
+        if kind is Kind.IDENTITY and is_boundary(resource):
+            return  # grants nothing; where it is attached all the same, it is judged with the stack
         for place in places(resource):
             if place.kind is not kind:
                 continue

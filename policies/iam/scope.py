@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
+from policies.framework.globs import is_glob
 from policies.iam.document import Condition, Statement
-from policies.iam.globs import is_glob
 
 # Keys that say which resource is meant. Tags of the request are not among them: whoever asks chooses those.
 _RESOURCE_KEYS = (

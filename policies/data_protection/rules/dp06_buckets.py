@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, cast
 
+from policies.framework.globs import matches
 from policies.framework.reading import flag, given, present, text
 from policies.framework.resource import Graph, PlannedResource
 from policies.framework.rule import Level, Rule, Settings, Severity, Violation, cis, nist, well_architected
 from policies.iam.document import DocumentError, DocumentUnknownError, Statement
-from policies.iam.globs import matches
 from policies.iam.places import Place, places
 
 _BUCKETS = ("aws:s3/bucket:Bucket", "aws:s3/bucketV2:BucketV2")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from policies.framework.globs import is_glob
 from policies.framework.resource import PlannedResource
 from policies.framework.rule import Level, Rule, Settings, Severity, cis, nist, well_architected
 from policies.iam import catalogue
 from policies.iam.document import Statement
-from policies.iam.globs import is_glob
 from policies.iam.places import IDENTITY_TYPES, Kind, each_statement
 from policies.iam.scope import names, quote
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from policies.framework.globs import is_glob
 from policies.framework.resource import PlannedResource
 from policies.framework.rule import Level, Option, Rule, Settings, Severity, nist, well_architected
 from policies.iam import catalogue
 from policies.iam.document import Statement
-from policies.iam.globs import is_glob
 from policies.iam.places import IDENTITY_TYPES, Kind, each_statement
 from policies.iam.scope import quote
 

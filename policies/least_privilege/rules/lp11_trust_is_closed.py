@@ -7,10 +7,10 @@ import re
 from collections.abc import Iterator
 from typing import cast
 
+from policies.framework.globs import is_glob
 from policies.framework.resource import PlannedResource
 from policies.framework.rule import Level, Option, Rule, Settings, Severity, cis, nist, well_architected
 from policies.iam.document import Statement
-from policies.iam.globs import is_glob
 from policies.iam.places import TRUST_TYPES, Kind, each_statement
 from policies.iam.scope import quote
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from policies.framework.globs import is_glob
 from policies.framework.resource import PlannedResource
 from policies.framework.rule import Level, Rule, Settings, Severity, nist, well_architected
 from policies.iam.document import Statement
-from policies.iam.globs import is_glob
 from policies.iam.places import RESOURCE_TYPES, Kind, each_statement
 from policies.iam.scope import limits_callers
 

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from policies.framework.globs import is_glob
 from policies.framework.judge import unknown_message
 from policies.framework.resource import PlannedResource
 from policies.framework.rule import Level, Rule, Settings, Severity, Violation, nist, well_architected
 from policies.iam import catalogue
 from policies.iam.document import DocumentError, DocumentUnknownError, Statement
-from policies.iam.globs import is_glob
 from policies.iam.keys import exists
 from policies.iam.places import ALL_TYPES, Kind, Place, places
 from policies.iam.scope import quote

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from policies.framework.globs import matches
 from policies.framework.runner import UNKNOWN
 from policies.iam import catalogue
 from policies.iam.document import DocumentError, DocumentUnknownError, parse
-from policies.iam.globs import matches
 from policies.iam.keys import exists
 from policies.iam.scope import everything, names_something, specific
 from tests.unit.policies.harness import allow, document
