@@ -13,6 +13,7 @@ from components.images import ContainerImages, ContainerImagesArgs
 from components.load_balancer import LoadBalancer, LoadBalancerArgs
 from components.mlflow_service import MlflowService, MlflowServiceArgs
 from components.network import Network, NetworkArgs
+from components.permissions_boundary import bounded
 from components.studio import Studio, StudioArgs
 from lib.images import source
 from settings import load_settings
@@ -20,8 +21,12 @@ from settings import load_settings
 SERVICES = Path(__file__).parent / "services"
 
 settings = load_settings()
-deployment = Deployment.current(environment=settings.environment, tags=settings.tags, protection=settings.protection)
 iam = settings.iam
+deployment = bounded(
+    Deployment.current(environment=settings.environment, tags=settings.tags, protection=settings.protection),
+    iam,
+    image_accounts=settings.studio.training_image_accounts if settings.studio.enabled else (),
+)
 
 encryption = Encryption("encryption", EncryptionArgs(deployment=deployment, settings=settings.encryption))
 network = Network(
@@ -36,7 +41,7 @@ network = Network(
 )
 database = Database(
     "database",
-    DatabaseArgs(deployment=deployment, settings=settings.database, network=network, encryption=encryption),
+    DatabaseArgs(deployment=deployment, settings=settings.database, iam=iam, network=network, encryption=encryption),
 )
 artifacts = ArtifactStore(
     "artifacts", ArtifactStoreArgs(deployment=deployment, settings=settings.artifacts, encryption=encryption)
@@ -59,6 +64,7 @@ load_balancer = (
             settings=settings.api.load_balancer,
             network=network,
             target_port=settings.mlflow.proxy_port,
+            log_bucket=artifacts.log_bucket,
         ),
     )
     if settings.api.has_load_balancer

@@ -8,7 +8,7 @@ import pulumi_aws as aws
 from components.base import Component, Deployment
 from components.bucket import Bucket, BucketArgs
 from components.encryption import Encryption
-from lib.documents.bucket import access_log_delivery
+from lib.documents.bucket import LOAD_BALANCER_PREFIX, access_log_delivery, load_balancer_log_delivery
 from settings.artifacts import ArtifactsSettings
 
 BUCKET_NAME_LIMIT = 63
@@ -41,6 +41,8 @@ class ArtifactStore(Component):
     """Key prefix of that address."""
     ready: pulumi.Output[str]
     """Name of the bucket, resolved when the bucket is fit to be used."""
+    log_bucket: pulumi.Output[str] | None
+    """Name of the bucket of access logs, resolved likewise; the load balancer writes its own there too."""
 
     def __init__(self, name: str, args: ArtifactStoreArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(name, "storage", args.deployment, opts)
@@ -60,11 +62,15 @@ class ArtifactStore(Component):
             opts=self._child,
         )
         self.ready = bucket.bucket_name
+        self.log_bucket = None
+        # New artifacts are events on the account's default bus, for whatever wants to react.
+        aws.s3.BucketNotification(name, bucket=self.ready, eventbridge=True, opts=self._child)
         if settings.access_logs:
-            self._access_logs(name, args, deployment.names.of(f"logs-{unique}", limit=BUCKET_NAME_LIMIT))
+            log_bucket = deployment.names.of(f"logs-{unique}", limit=BUCKET_NAME_LIMIT)
+            self.log_bucket = self._access_logs(name, args, log_bucket)
         self.register_outputs({"bucket": self.bucket, "root": self.root})
 
-    def _access_logs(self, name: str, args: ArtifactStoreArgs, log_bucket: str) -> None:
+    def _access_logs(self, name: str, args: ArtifactStoreArgs, log_bucket: str) -> pulumi.Output[str]:
         target = args.deployment.target
         days = args.settings.access_log_retention_days
         logs = Bucket(
@@ -82,7 +88,10 @@ class ArtifactStore(Component):
                         "noncurrent_version_expiration": {"noncurrent_days": 1},
                     }
                 ],
-                statements=[access_log_delivery(target, log_bucket, self.bucket)],
+                statements=[
+                    access_log_delivery(target, log_bucket, self.bucket),
+                    load_balancer_log_delivery(target, log_bucket, LOAD_BALANCER_PREFIX),
+                ],
             ),
             opts=self._child,
         )
@@ -93,6 +102,7 @@ class ArtifactStore(Component):
             target_prefix=f"{self.bucket}/",
             opts=self._child,
         )
+        return logs.bucket_name
 
 
 def _lifecycle(settings: ArtifactsSettings) -> list[aws.s3.BucketLifecycleConfigurationRuleArgsDict]:

@@ -11,6 +11,19 @@ from settings.protection import ProtectionSettings
 
 
 @dataclass(frozen=True, kw_only=True)
+class Boundary:
+    """The permissions boundary of every role.
+
+    Args:
+        arn: ARN of the managed policy.
+        policy: The policy, where the stack makes it; what carries it waits for it.
+    """
+
+    arn: str
+    policy: pulumi.Resource | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Deployment:
     """What all components of one stack have in common.
 
@@ -19,12 +32,14 @@ class Deployment:
         names: Physical names.
         tags: Tags on everything.
         protection: Whether data may be destroyed.
+        boundary: Permissions boundary of every role; none if absent.
     """
 
     target: Target
     names: Names
     tags: Mapping[str, str] = field(default_factory=dict[str, str])
     protection: ProtectionSettings
+    boundary: Boundary | None = None
 
     @classmethod
     def current(cls, *, environment: str, tags: Mapping[str, str], protection: ProtectionSettings) -> "Deployment":

@@ -9,9 +9,13 @@ import pulumi_random as random
 from components.base import Component, Deployment
 from components.encryption import Encryption
 from components.network import Network
+from components.roles import Role, RoleArgs
 from components.security_group import connect, security_group
 from lib.documents.database import ManagedSecret
+from lib.documents.logs import enhanced_monitoring
+from lib.iam import service_trust
 from settings.database import DatabaseSettings, Engine
+from settings.iam import IamSettings
 
 LOG_EXPORTS = {
     Engine.AURORA_MYSQL: ("audit", "error", "slowquery"),
@@ -44,12 +48,14 @@ class DatabaseArgs:
     Args:
         deployment: The stack.
         settings: Engine and capacity.
+        iam: Path and prefix of the role of enhanced monitoring.
         network: Where it stands: in the isolated subnets.
         encryption: Key of storage, backups, logs and master secret.
     """
 
     deployment: Deployment
     settings: DatabaseSettings
+    iam: IamSettings
     network: Network
     encryption: Encryption
 
@@ -91,6 +97,7 @@ class Database(Component):
             tags=self.merged_tags(name),
             opts=self._child,
         )
+        self._monitoring_role = self._monitoring(name, args) if settings.monitoring_interval_seconds else None
         self._final_snapshot = self._final_snapshot_identifier(name)
         logs = self._log_groups(name)
         database = self._cluster(name, logs) if settings.engine.is_aurora else self._instance(name, logs)
@@ -106,6 +113,23 @@ class Database(Component):
         connect(
             owner, name, source=source, destination=self._group.id, port=self.port, purpose="MLflow to its database"
         )
+
+    def _monitoring(self, name: str, args: DatabaseArgs) -> pulumi.Output[str]:
+        """ARN of the role by which RDS writes what enhanced monitoring measures."""
+        target = args.deployment.target
+        role = Role(
+            f"{name}-monitoring",
+            RoleArgs(
+                deployment=args.deployment,
+                iam=args.iam,
+                suffix="database-monitoring",
+                description="Enhanced monitoring of MLflow's database",
+                trust=service_trust(target, "monitoring.rds"),
+                policies={"write": enhanced_monitoring(target)},
+            ),
+            opts=self._child,
+        )
+        return role.arn
 
     def _log_groups(self, name: str) -> list[pulumi.Resource]:
         """RDS would make them itself, without retention and key."""
@@ -152,6 +176,8 @@ class Database(Component):
             master_user_secret_kms_key_id=self._key_arn,
             storage_encrypted=True,
             kms_key_id=self._key_arn,
+            # Opens nothing until somebody is granted rds-db:connect, and then spares them a password.
+            iam_database_authentication_enabled=True,
             db_subnet_group_name=self._subnets.name,
             vpc_security_group_ids=[self._group.id],
             db_cluster_parameter_group_name=parameters.name,
@@ -189,6 +215,8 @@ class Database(Component):
                 performance_insights_retention_period=(
                     PERFORMANCE_INSIGHTS_DAYS if settings.performance_insights else None
                 ),
+                monitoring_interval=settings.monitoring_interval_seconds,
+                monitoring_role_arn=self._monitoring_role,
                 apply_immediately=True,
                 tags=self.merged_tags(f"{self._identifier}-{index + 1}"),
                 opts=self._stateful(),
@@ -221,6 +249,7 @@ class Database(Component):
             master_user_secret_kms_key_id=self._key_arn,
             storage_encrypted=True,
             kms_key_id=self._key_arn,
+            iam_database_authentication_enabled=True,
             multi_az=settings.multi_az,
             publicly_accessible=False,
             db_subnet_group_name=self._subnets.name,
@@ -239,6 +268,8 @@ class Database(Component):
             performance_insights_enabled=settings.performance_insights,
             performance_insights_kms_key_id=self._key_arn if settings.performance_insights else None,
             performance_insights_retention_period=PERFORMANCE_INSIGHTS_DAYS if settings.performance_insights else None,
+            monitoring_interval=settings.monitoring_interval_seconds,
+            monitoring_role_arn=self._monitoring_role,
             apply_immediately=True,
             tags=self.merged_tags(self._identifier),
             opts=self._options(protect=protection.protect_resources, depends_on=logs),

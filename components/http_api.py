@@ -98,7 +98,8 @@ class HttpApi(Component):
         aws.ssm.Parameter(
             f"{name}-tracking-uri",
             name=self.tracking_uri_parameter,
-            type="String",
+            type="SecureString",
+            key_id=args.encryption.key_arn,
             description="MLFLOW_TRACKING_URI for clients",
             value=self.url,
             tags=self.merged_tags(self.tracking_uri_parameter),

@@ -44,7 +44,7 @@ def image_repository(
         encryption_configurations=[{"encryption_type": "KMS", "kms_key": key_arn}],
         force_delete=owner.protection.force_destroy,
         tags=owner.merged_tags(repository_name),
-        opts=pulumi.ResourceOptions(parent=owner),
+        opts=pulumi.ResourceOptions(parent=owner, protect=owner.protection.protect_resources),
     )
     aws.ecr.LifecyclePolicy(
         name,

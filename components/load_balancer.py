@@ -9,6 +9,7 @@ import pulumi_aws as aws
 from components.base import Component, Deployment
 from components.network import Network
 from components.security_group import security_group
+from lib.documents.bucket import LOAD_BALANCER_PREFIX
 from settings.api import LoadBalancerSettings
 
 HEALTH_PATH = "/elb-status"
@@ -25,12 +26,14 @@ class LoadBalancerArgs:
         settings: Certificate and timeout.
         network: Where it stands: in the private subnets.
         target_port: Port of the tasks.
+        log_bucket: Where it writes access logs; nowhere if absent.
     """
 
     deployment: Deployment
     settings: LoadBalancerSettings
     network: Network
     target_port: int
+    log_bucket: pulumi.Input[str] | None = None
 
 
 class LoadBalancer(Component):
@@ -65,6 +68,11 @@ class LoadBalancer(Component):
             security_groups=[group.id],
             idle_timeout=settings.idle_timeout_seconds,
             drop_invalid_header_fields=True,
+            access_logs=(
+                {"bucket": args.log_bucket, "prefix": LOAD_BALANCER_PREFIX, "enabled": True}
+                if args.log_bucket is not None
+                else None
+            ),
             enable_deletion_protection=args.deployment.protection.deletion_protection,
             tags=self.merged_tags(name),
             opts=self._child,

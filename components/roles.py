@@ -20,7 +20,7 @@ class RoleArgs:
 
     Args:
         deployment: The stack.
-        iam: Path, prefix and boundary of all roles.
+        iam: Path and prefix of all roles.
         suffix: Last part of the role's name, such as `mlflow-task`.
         description: What assumes it, and for what.
         trust: Trust policy, JSON.
@@ -59,16 +59,17 @@ class Role(Component):
     def __init__(self, name: str, args: RoleArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(name, "iam", args.deployment, opts)
         physical = role_name(args.deployment, args.iam, args.suffix)
+        boundary = args.deployment.boundary
         role = aws.iam.Role(
             name,
             name=physical,
             path=args.iam.role_path,
             description=args.description,
             assume_role_policy=args.trust,
-            permissions_boundary=args.iam.permissions_boundary_arn,
+            permissions_boundary=boundary.arn if boundary else None,
             force_detach_policies=True,
             tags=self.merged_tags(physical),
-            opts=self._child,
+            opts=self._options(depends_on=[boundary.policy] if boundary and boundary.policy else None),
         )
         policies = [
             aws.iam.RolePolicy(f"{name}-{policy}", name=policy, role=role.name, policy=json_, opts=self._child)

@@ -103,7 +103,9 @@ class Studio(Component):
                         parameters=[args.api.tracking_uri_parameter],
                         repository=repository,
                         image_accounts=args.settings.training_image_accounts,
-                        use_key=args.encryption.reference.use("Key", "s3", "secretsmanager", "sagemaker", write=True),
+                        use_key=args.encryption.reference.use(
+                            "Key", "s3", "secretsmanager", "ssm", "sagemaker", write=True
+                        ),
                     )
                 },
             ),

@@ -2,7 +2,7 @@
 
 import re
 from enum import StrEnum
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
@@ -76,6 +76,8 @@ class DatabaseSettings(Section):
     """Whether a `postgres` database has a standby in another zone."""
     performance_insights: bool = False
     """Record the load by query, encrypted with the platform's key, for 7 days (free)."""
+    monitoring_interval_seconds: Literal[0, 1, 5, 10, 15, 30, 60] = 0
+    """Seconds between measurements of enhanced monitoring (operating system, processes); 0 turns it off."""
     log_retention_days: RetentionDays = 30
     """Days that exported database logs are kept."""
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from enum import Enum
 from ipaddress import IPv4Network
 from types import UnionType
-from typing import Any, Union, get_args, get_origin
+from typing import Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -105,10 +105,10 @@ def _type_name(annotation: Any) -> str:
     origin, args = get_origin(annotation), get_args(annotation)
     if origin in (Union, UnionType):
         return _type_name(next(arg for arg in args if arg is not type(None)))
-    if origin is list:
-        return f"list of {_type_name(args[0])}"
-    if origin is dict:
-        return "map"
+    if origin is Literal:
+        return " &#124; ".join(map(str, args))
+    if origin in (list, dict):
+        return f"list of {_type_name(args[0])}" if origin is list else "map"
     if hasattr(annotation, "__metadata__"):
         return _type_name(annotation.__origin__)
     if isinstance(annotation, type) and issubclass(annotation, Enum):

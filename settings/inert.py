@@ -51,6 +51,11 @@ INERT: tuple[Inert, ...] = (
         why="the key is encryption.keyArn's; remove one of the two",
     ),
     Inert(
+        keys=_keys("iam", "boundaryRegions", "boundaryExtraArns"),
+        when=lambda s: not s.iam.creates_boundary,
+        why="no boundary is created; set iam.permissionsBoundary to create",
+    ),
+    Inert(
         keys=_keys("database", "minAcu", "maxAcu", "secondsUntilAutoPause", "instances"),
         when=lambda s: not s.database.engine.is_aurora,
         why="the engine postgres is one instance: set instanceClass, multiAz, or an aurora engine",

@@ -44,16 +44,18 @@ PRESETS: dict[Environment, dict[str, Any]] = {
     },
     # Survives the loss of a zone: NAT, database instance and task in each of two zones, and room to scale.
     Environment.PROD: {
-        "network": {"natGateways": "perZone", "flowLogRetentionDays": 90},
+        "network": {"natGateways": "perZone", "flowLogRetentionDays": 365},
         "protection": {"backupRetentionDays": 35},
         "database": {
             "maxAcu": 8,
             "instances": 2,
             "multiAz": True,
-            "logRetentionDays": 90,
+            "performanceInsights": True,
+            "monitoringIntervalSeconds": 60,
+            "logRetentionDays": 365,
         },
         "artifacts": {"accessLogs": True},
-        "mlflow": {"cpu": 1024, "memory": 2048, "containerInsights": "enhanced", "logRetentionDays": 90},
-        "api": {"logRetentionDays": 90},
+        "mlflow": {"cpu": 1024, "memory": 2048, "containerInsights": "enhanced", "logRetentionDays": 365},
+        "api": {"logRetentionDays": 365},
     },
 }

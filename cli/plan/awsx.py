@@ -74,7 +74,7 @@ def _vpc(name: str, inputs: Mapping[str, Any]) -> Iterator[Child]:
                 0,
                 availabilityZone=zone,
                 cidrBlock=spec["cidrBlocks"][index],
-                mapPublicIpOnLaunch=kind == "Public",
+                mapPublicIpOnLaunch=False,
                 tags={**tags, "Name": label, "SubnetType": kind},
             )
             table = count

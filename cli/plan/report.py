@@ -12,6 +12,8 @@ from cli.plan.picture import picture
 from cli.plan.recorder import Recording, record
 from cli.plan.stack_file import HIDDEN, read_stack
 from cli.plan.tree import counts, tree
+from cli.policy_packs import policy_config
+from policies.framework.exemptions import load
 from policies.framework.runner import UNKNOWN, Finding, PlannedResource, evaluate
 
 
@@ -22,7 +24,7 @@ def plan(root: Path, stack: str, overrides: Mapping[str, Any] | None = None) -> 
         1 if a mandatory policy is violated, else 0.
     """
     recording = record(root, read_stack(root, stack, overrides))
-    findings = judge(recording)
+    findings = judge(root, recording)
     folder = root / "build" / "plan"
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"{stack}.json").write_text(json.dumps(as_json(recording, findings), indent=2) + "\n")
@@ -32,17 +34,21 @@ def plan(root: Path, stack: str, overrides: Mapping[str, Any] | None = None) -> 
     print("\n".join(f"  {count:>4}  {type_}" for type_, count in counts(recording)))
     custom = sum(resource.custom for resource in recording.resources)
     print(f"  {custom:>4}  in {len(recording.resources) - custom} components")
-    mandatory = [finding for finding in findings if finding.level == "mandatory"]
-    print(f"\nPolicies: {len(mandatory)} mandatory, {len(findings) - len(mandatory)} other finding(s)")
+    stops = [finding for finding in findings if finding.stops]
+    print(f"\nPolicies: {len(stops)} mandatory, {len(findings) - len(stops)} other finding(s)")
     for finding in findings:
-        where = finding.urn.split("::")[-1]
-        print(f"  {finding.level} {finding.rule} {where}: {finding.message}\n    {finding.remediation}")
+        where, level = finding.urn.split("::")[-1], "exempted" if finding.exempted_by else finding.level
+        print(f"  {level} {finding.rule} {where}: {finding.message}\n    {finding.exempted_by or finding.remediation}")
     print(f"\nWritten: build/plan/{stack}.json, build/plan/{stack}.svg")
-    return 1 if mandatory else 0
+    return 1 if stops else 0
 
 
-def judge(recording: Recording) -> list[Finding]:
-    """What the policy packs find in a recording."""
+def judge(root: Path, recording: Recording, config: Mapping[str, Any] | None = None) -> list[Finding]:
+    """What the policy packs find in a recording, as the platform configures them and `config` changes that.
+
+    Raises:
+        ExemptionError: The file of exemptions cannot be read.
+    """
     accounts = json.loads(recording.stack.config.get("aws:allowedAccountIds", "[]"))
     planned = [
         PlannedResource(
@@ -61,7 +67,7 @@ def judge(recording: Recording) -> list[Finding]:
         for resource in recording.resources
         if resource.custom
     ]
-    return evaluate(planned)
+    return evaluate(planned, config={**policy_config(root), **(config or {})}, exemptions=load())
 
 
 def as_json(recording: Recording, findings: list[Finding]) -> dict[str, Any]:

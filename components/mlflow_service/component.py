@@ -179,7 +179,8 @@ class MlflowService(Component):
         return aws.ssm.Parameter(
             f"{name}-database",
             name=self._database_parameter,
-            type="String",
+            type="SecureString",
+            key_id=args.encryption.key_arn,
             description="Address of MLflow's database and ARN of its secret",
             value=pulumi.Output.json_dumps(address),
             tags=self.merged_tags(self._database_parameter),
@@ -256,7 +257,7 @@ class MlflowService(Component):
                         credentials_secret=self.credentials_secret,
                         database_secret=args.database.managed_secret,
                         database_parameter=self._database_parameter,
-                        use_key=args.encryption.reference.use("Key", "s3", "secretsmanager"),
+                        use_key=args.encryption.reference.use("Key", "s3", "secretsmanager", "ssm"),
                     )
                 },
             ),

@@ -133,7 +133,7 @@ class Network(Component):
                 for tier in Tier
             ],
             tags=self.merged_tags(args.deployment.names.prefix),
-            opts=self._child,
+            opts=pulumi.ResourceOptions(parent=self, transforms=[_no_public_addresses]),
         )
         self.vpc_id = vpc.vpc_id
         self.private_subnet_ids = vpc.private_subnet_ids
@@ -236,6 +236,13 @@ class Network(Component):
             tags=self.merged_tags(f"{name}-flow-log"),
             opts=self._child,
         )
+
+
+def _no_public_addresses(args: pulumi.ResourceTransformArgs) -> pulumi.ResourceTransformResult | None:
+    """Public subnets hold NAT gateways, which have addresses of their own; awsx has no argument for this."""
+    if args.type_ != "aws:ec2/subnet:Subnet":
+        return None
+    return pulumi.ResourceTransformResult(props={**args.props, "mapPublicIpOnLaunch": False}, opts=args.opts)
 
 
 def _route_table_id(vpc: awsx.ec2.Vpc, zone: int, tier: Tier) -> pulumi.Output[str]:

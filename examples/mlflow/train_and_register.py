@@ -83,7 +83,7 @@ def connect_by_stack(stack: str) -> None:
     parameter, secret = f"/mlplatform/{stack}/mlflow/tracking-uri", f"mlplatform-{stack}-mlflow-credentials"
     reading = f"SSM parameter {parameter}"
     try:
-        answer: Any = session.client("ssm").get_parameter(Name=parameter)
+        answer: Any = session.client("ssm").get_parameter(Name=parameter, WithDecryption=True)
         reading = f"secret {secret}"
         value: Any = session.client("secretsmanager").get_secret_value(SecretId=secret)
     except (BotoCoreError, ClientError) as error:

@@ -28,6 +28,22 @@ def tls_only(target: Target, bucket: str, *further: Statement) -> str:
     )
 
 
+LOAD_BALANCER_PREFIX = "load-balancer"
+"""Key prefix of load balancers' access logs."""
+
+
+def load_balancer_log_delivery(target: Target, log_bucket: str, prefix: str) -> Statement:
+    """Lets load balancers of this account write their access logs (Application Load Balancers user guide, "Enable
+    access logs")."""
+    return grant(
+        "LoadBalancerLogs",
+        {"Service": "logdelivery.elasticloadbalancing.amazonaws.com"},
+        ["s3:PutObject"],
+        [target.s3_arn(f"{log_bucket}/{prefix}/AWSLogs/{target.account_id}/*")],
+        conditions={"ArnLike": {"aws:SourceArn": target.arn("elasticloadbalancing", "loadbalancer/*")}},
+    )
+
+
 def access_log_delivery(target: Target, log_bucket: str, source_bucket: str) -> Statement:
     """Lets S3 write one bucket's access logs (Amazon S3 user guide, "Permissions for log delivery")."""
     return grant(

@@ -18,12 +18,16 @@ REDACTED = "[secret]"
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """One thing to report. ``failed`` says that the rule itself broke, which is mandatory whatever its level."""
+    """One thing to report.
+
+    ``failed`` says that the rule itself broke, which is mandatory whatever its level and cannot be exempted.
+    """
 
     rule: Rule
     urn: str
     message: str
     failed: bool = False
+    exemptible: bool = True
 
 
 def judge_resource(rule: Rule, resource: PlannedResource, settings: Settings) -> Iterator[Verdict]:
@@ -48,7 +52,7 @@ def failure(rule: Rule, urn: str, error: BaseException) -> Verdict:
     frames = traceback.extract_tb(error.__traceback__)
     place = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
     message = f"{rule.name} could not judge {urn or 'the stack'}: {type(error).__name__}{place}; taken as a violation"
-    return Verdict(rule=rule, urn=urn, message=message, failed=True)
+    return Verdict(rule=rule, urn=urn, message=message, failed=True, exemptible=False)
 
 
 def unknown(resource: PlannedResource, path: str) -> Violation:
@@ -70,7 +74,8 @@ def _run(rule: Rule, check: Callable[[], Iterable[Violation]], graph: Graph, urn
     try:
         for violation in check():
             at = violation.urn or urn
-            yield Verdict(rule=rule, urn=at, message=redact(violation.message, graph.by_urn.get(at)))
+            message = redact(violation.message, graph.by_urn.get(at))
+            yield Verdict(rule=rule, urn=at, message=message, exemptible=violation.exemptible)
     except UnknownPropertyError as error:
         at = error.urn or urn
         resource = graph.by_urn.get(at) or PlannedResource(urn=at, type="", name="")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, cast
 
-from policies.framework.globs import matches
+from policies.framework.globs import is_glob, matches
 from policies.framework.resource import Graph, PlannedResource
 
 
@@ -64,7 +64,8 @@ Setting = tuple[str, ...] | int
 class Option:
     """A setting of a rule: a list of strings or a whole number, as its default shows.
 
-    With ``by_stack`` it is a table from patterns of stack names to such values: the first that fits the stack counts.
+    With ``by_stack`` it is a table from patterns of stack names to such values. Of those that fit a stack, the one that
+    says most of its name counts; their order means nothing, because the engine does not keep it.
     """
 
     name: str
@@ -151,7 +152,13 @@ class Settings:
         if not isinstance(table, Mapping):
             raise TypeError(f"{name} must be an object by stack name")
         by_stack = cast("Mapping[str, object]", table)
-        return next((value for pattern, value in by_stack.items() if matches(pattern, stack)), otherwise)
+        fitting = [pattern for pattern in by_stack if matches(pattern, stack)]
+        return by_stack[max(fitting, key=_literal)] if fitting else otherwise
+
+
+def _literal(pattern: str) -> tuple[bool, int]:
+    """How much a pattern says: a name before any wildcard, then by length without wildcards."""
+    return not is_glob(pattern), len(pattern.replace("*", "").replace("?", ""))
 
 
 ResourceCheck = Callable[[PlannedResource, Settings], Iterable[Violation]]

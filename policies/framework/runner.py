@@ -7,19 +7,21 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from policies.framework.config import check_names, settings_for
+from policies.framework.exemptions import RULE as EXEMPTIONS_RULE
+from policies.framework.exemptions import Exemptions, stack_urn
 from policies.framework.judge import Verdict, failure, judge_resource, judge_stack
 from policies.framework.registry import packs as all_packs
 from policies.framework.registry import rules as rules_of
 from policies.framework.resource import Graph, PlannedResource
 from policies.framework.rule import Level, Rule, Settings, Severity
-from policies.framework.values import UNKNOWN
+from policies.framework.values import UNKNOWN, merged
 
 __all__ = ["UNKNOWN", "Finding", "PlannedResource", "evaluate", "evaluate_rules", "packs", "rules"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """One violation, as reported."""
+    """One violation, as reported; ``exempted_by`` says who accepted it and why."""
 
     rule: str
     pack: str
@@ -28,6 +30,13 @@ class Finding:
     urn: str
     message: str
     remediation: str
+    exemptible: bool = True
+    exempted_by: str | None = None
+
+    @property
+    def stops(self) -> bool:
+        """Whether it stops a deployment."""
+        return self.level is Level.MANDATORY and self.exempted_by is None
 
 
 def packs() -> list[str]:
@@ -44,18 +53,47 @@ def evaluate(
     resources: Sequence[PlannedResource],
     packs: Sequence[str] | None = None,
     config: Mapping[str, Any] | None = None,
+    exemptions: Exemptions | None = None,
 ) -> list[Finding]:
     """Judge planned resources; the same rules give the same verdicts as under the engine.
 
     ``config`` has the shape of ``--policy-pack-config``: by rule id or name a level, or an object with the rule's
-    settings and, if need be, ``enforcementLevel``.
+    settings and, if need be, ``enforcementLevel``. Without ``exemptions`` there are none.
     """
     chosen = all_packs() if packs is None else tuple(packs)
     check_names(config, tuple(rule for pack in all_packs() for rule in rules(pack)))
     found: list[Finding] = []
     for pack in chosen:
         found.extend(evaluate_rules(pack, rules(pack), resources, config))
-    return found
+    if exemptions is None:
+        return found
+    return _exempted(found, exemptions, resources, [rule.id for pack in chosen for rule in rules(pack)])
+
+
+def _exempted(
+    found: Sequence[Finding], exemptions: Exemptions, resources: Sequence[PlannedResource], ran: Sequence[str]
+) -> list[Finding]:
+    stack, project = (resources[0].stack, resources[0].project) if resources else ("", "")
+    whole = stack_urn(stack, project)
+    marked = [
+        replace(finding, exempted_by=str(record))
+        if finding.exemptible and (record := exemptions.of(finding.rule, finding.urn or whole, finding.message))
+        else finding
+        for finding in found
+    ]
+    problems = [
+        Finding(
+            rule=EXEMPTIONS_RULE.id,
+            pack="exemptions",
+            level=EXEMPTIONS_RULE.level,
+            severity=EXEMPTIONS_RULE.severity,
+            urn=whole,
+            message=problem,
+            remediation=EXEMPTIONS_RULE.remediation,
+        )
+        for problem in exemptions.problems(stack, ran)
+    ]
+    return marked + problems
 
 
 def evaluate_rules(
@@ -77,7 +115,7 @@ def evaluate_rules(
                     yield _finding(pack, Level.MANDATORY, failure(rule, resource.urn, error))
                     continue
                 if changes:
-                    current[at] = replace(resource, props={**resource.props, **changes})
+                    current[at] = replace(resource, props=merged(resource.props, changes))
                     message = f"{rule.title}: sets {', '.join(sorted(changes))}"
                     yield _finding(pack, level, Verdict(rule=rule, urn=resource.urn, message=message))
     graph = Graph.of(current)
@@ -105,4 +143,5 @@ def _finding(pack: str, level: Level, verdict: Verdict) -> Finding:
         urn=verdict.urn,
         message=verdict.message,
         remediation=verdict.rule.remediation,
+        exemptible=verdict.exemptible,
     )

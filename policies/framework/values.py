@@ -63,6 +63,16 @@ def lookup(props: Mapping[str, Any], path: str) -> Any:
     return value
 
 
+def merged(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+    """Return properties with changes to them; what a change of an object leaves out stays."""
+    result = dict(old)
+    for key, value in new.items():
+        below = result.get(key)
+        both = isinstance(value, Mapping) and isinstance(below, Mapping)
+        result[key] = merged(cast("Mapping[str, Any]", below), cast("Mapping[str, Any]", value)) if both else value
+    return result
+
+
 def unknown_paths(value: Any, path: str) -> Iterator[str]:
     """Every place below ``path`` that is unknown."""
     if value is UNKNOWN:

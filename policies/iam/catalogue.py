@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -29,15 +30,26 @@ class Access(StrEnum):
 CHANGES = frozenset({Access.WRITE, Access.TAGGING, Access.PERMISSIONS})
 
 
+# The service authorisation data counts some actions among those that manage permissions which only read them.
+_READING = re.compile(r"(Batch)?(Get|List|Describe|Search|Test|Validate)[A-Z]")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Action:
-    """One action of a service."""
+    """One action of a service; ``known`` is off where there is no data on it."""
 
     service: str
     name: str
     access: Access
     resource_types: tuple[str, ...]
     condition_keys: frozenset[str]
+    known: bool = True
+
+    @property
+    def changes(self) -> bool:
+        """Whether it changes something."""
+        reads = self.access is Access.PERMISSIONS and self.known and _READING.match(self.name)
+        return self.access in CHANGES and not reads
 
     def __str__(self) -> str:
         """Show as documents write it."""
@@ -102,6 +114,29 @@ def expand(pattern: str) -> tuple[Action, ...]:
         elif name in known.actions:
             found.append(known.actions[name])
     return tuple(found)
+
+
+_SHAPE = re.compile(r"[A-Za-z0-9-]{2,40}:[A-Za-z0-9*?]{1,80}")
+
+
+@lru_cache(maxsize=4096)
+def at_worst(pattern: str) -> tuple[Action, ...]:
+    """Return every action a pattern covers; what there is no data on stands as one that changes permissions."""
+    found = expand(pattern)
+    prefix = pattern.lower().partition(":")[0]
+    if found and not (is_glob(prefix) and any(matches(prefix, other) for other in index()["others"])):
+        return found
+    # The pattern itself may be anything, and goes into messages only when it has the shape of an action.
+    service_, _, name = (pattern if _SHAPE.fullmatch(pattern) else "other:*").partition(":")
+    unknown = Action(
+        service=service_,
+        name=name,
+        access=Access.PERMISSIONS,
+        resource_types=("anything",),
+        condition_keys=frozenset(),
+        known=False,
+    )
+    return (*found, unknown)
 
 
 def covers(patterns: Iterable[str], action: str) -> bool:

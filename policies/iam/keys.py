@@ -73,7 +73,7 @@ def exists(key: str) -> bool:
         return True  # an identity provider's own keys
     known = catalogue.service(prefix)
     if known is None:
-        return catalogue.exists_elsewhere(prefix) or prefix in ("saml", "ec2", "cognito-identity")
+        return catalogue.exists_elsewhere(prefix) or prefix == "saml"
     return any(_fits(key, template) for template in known.condition_keys)
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 
-from policies.framework.globs import is_glob
+from policies.framework.globs import is_glob, matches
+from policies.iam import catalogue
+from policies.iam.catalogue import Action
 from policies.iam.document import Condition, Statement
 
 # Keys that say which resource is meant. Tags of the request are not among them: whoever asks chooses those.
@@ -37,6 +40,31 @@ _GENERATED = ("rds!", "events!", "appflow!")  # names that AWS makes for everyon
 _SUFFIX = re.compile(r"-\?{6}$")  # the six random characters that Secrets Manager puts behind a name
 
 
+def speaks_of(statement: Statement, action: str) -> bool:
+    """Whether a statement is about an action."""
+    if statement.not_actions:
+        return not catalogue.covers(statement.not_actions, action)
+    return catalogue.covers(statement.actions, action)
+
+
+def actions(statement: Statement) -> list[Action]:
+    """Return the actions that a statement is about; what there is no data on stands for the worst."""
+    if statement.not_actions:
+        return [action for action in catalogue.expand("*") if speaks_of(statement, str(action))]
+    return list(dict.fromkeys(action for pattern in statement.actions for action in catalogue.at_worst(pattern)))
+
+
+def resources(statement: Statement) -> tuple[str, ...]:
+    """Return the patterns of what a statement is about; all but some is taken for all."""
+    return statement.resources or ("*",)
+
+
+def concerns(pattern: str, service: str) -> bool:
+    """Whether a pattern of resources may cover some of a service."""
+    parts = pattern.split(":", 5)
+    return len(parts) < 6 or matches(parts[2], service)
+
+
 def specific(value: str) -> bool:
     """Whether a condition's value says something: not only wildcards and separators, nor an ARN of anyone's."""
     if value.lower().startswith("arn:"):
@@ -60,10 +88,31 @@ def limits_resources(statement: Statement) -> bool:
 
 def limits_callers(statement: Statement) -> bool:
     """Whether a condition says whose requests are meant."""
-    return any(
-        c.requires_match and c.key in _CALLER_KEYS and all(specific(value) for value in c.values)
-        for c in statement.conditions
-    )
+    return any(c.requires_match and _names_callers(c) for c in statement.conditions)
+
+
+def shuts_out(statement: Statement) -> bool:
+    """Whether a Deny leaves no one but certain callers: a single condition, negated, which an absent key passes."""
+    if statement.allow or len(statement.conditions) != 1 or statement.principals.get("AWS") != ("*",):
+        return False
+    (only,) = statement.conditions
+    negated = only.operator in ("StringNotEquals", "StringNotLike", "ArnNotEquals", "ArnNotLike", "NotIpAddress")
+    return negated and not only.qualifier and _names_callers(only)
+
+
+def _names_callers(c: Condition) -> bool:
+    if c.key == "aws:sourceip":
+        return all(_narrow(value) for value in c.values)
+    return c.key in _CALLER_KEYS and all(specific(value) for value in c.values)
+
+
+def _narrow(addresses: str) -> bool:
+    """Whether a range is none of the wide ones that S3 takes for public (user guide, "Blocking public access")."""
+    try:
+        network = ipaddress.ip_network(addresses, strict=False)
+    except ValueError:
+        return False
+    return network.prefixlen >= (8 if network.version == 4 else 32)
 
 
 def condition(statement: Statement, key: str, *operators: str) -> Condition | None:
@@ -83,7 +132,7 @@ def names_something(pattern: str) -> bool:
         return False
     resource = _SUFFIX.sub("", parts[5])
     if parts[2] not in ("s3", "sqs", "sns") or resource.startswith("accesspoint/"):
-        typed = re.match(r"[a-z0-9-]+[:/]", resource)  # table/x, secret:x, function:x
+        typed = re.match(r"[A-Za-z0-9-]+[:/]", resource)  # table/x, secret:x, stateMachine:x
         if typed is None and is_glob(resource):
             return False
         resource = resource[typed.end() :] if typed else resource

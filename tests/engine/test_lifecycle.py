@@ -83,7 +83,9 @@ def _serves(stack: Stack, outputs: dict[str, Any]) -> None:
     ]
     assert task["taskRoleArn"] != task["executionRoleArn"]
     environment = {e["name"]: e["value"] for e in task["containerDefinitions"][1]["environment"]}
-    address = json.loads(ssm.get_parameter(Name=environment["MLFLOW_DATABASE_PARAMETER"])["Parameter"]["Value"])
+    address = json.loads(
+        ssm.get_parameter(Name=environment["MLFLOW_DATABASE_PARAMETER"], WithDecryption=True)["Parameter"]["Value"]
+    )
     assert address == {
         "engine": "mysql",
         "host": outputs["databaseEndpoint"],
@@ -92,7 +94,7 @@ def _serves(stack: Stack, outputs: dict[str, Any]) -> None:
         "secretArn": outputs["databaseSecretArn"],
     }
     assert set(_secret(stack, environment["MLFLOW_CREDENTIALS_SECRET_ID"])) == {"username", "password"}
-    tracking = ssm.get_parameter(Name=outputs["mlflowTrackingUriParameter"])["Parameter"]["Value"]
+    tracking = ssm.get_parameter(Name=outputs["mlflowTrackingUriParameter"], WithDecryption=True)["Parameter"]["Value"]
     assert tracking == outputs["apiUrl"]
     gateway = stack.client("apigatewayv2")
     (api,) = gateway.get_apis()["Items"]

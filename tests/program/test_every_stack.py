@@ -9,7 +9,8 @@ from pulumi.runtime import rpc
 
 from cli.plan.recorder import Recording, Resource
 from cli.plan.report import judge
-from tests.program.conftest import STACKS, Plan
+from lib.documents.boundary import SERVICES
+from tests.program.conftest import ROOT, STACKS, Plan
 
 EXISTING_VPC = {
     "existingVpc": {
@@ -19,6 +20,9 @@ EXISTING_VPC = {
 }
 KEY_ARN = "arn:aws:kms:us-east-1:123456789012:key/12345678-1234-1234-1234-123456789012"
 CERTIFICATE = "arn:aws:acm:us-east-1:123456789012:certificate/12345678-1234-1234-1234-123456789012"
+
+POLICY = "aws:iam/policy:Policy"
+CORPORATE = "arn:aws:iam::123456789012:policy/corporate"
 
 SCENARIOS: dict[str, dict[str, Any]] = {
     "existing VPC": {"network": EXISTING_VPC},
@@ -31,11 +35,14 @@ SCENARIOS: dict[str, dict[str, Any]] = {
     "Cloud Map": {"api": {"integration": "cloudMap"}},
     "endpoints beside NAT": {"network": {"interfaceEndpoints": "always", "extraInterfaceEndpoints": ["athena"]}},
     "three zones": {"network": {"availabilityZones": 3, "natGateways": "perZone"}},
-    "boundary": {
+    "existing boundary": {"iam": {"permissionsBoundary": CORPORATE, "rolePath": "/mlplatform/team/"}},
+    "no boundary": {"iam": {"permissionsBoundary": "none"}},
+    "boundary's reach": {
         "iam": {
-            "permissionsBoundaryArn": "arn:aws:iam::123456789012:policy/corporate",
-            "rolePath": "/ml/",
+            "rolePath": "/mlplatform/ml/",
             "rolePrefix": "ML-",
+            "boundaryRegions": ["eu-west-1"],
+            "boundaryExtraArns": ["arn:aws:s3:::shared/*"],
         }
     },
     "built images": {"mlflow": {"images": {}}},
@@ -67,6 +74,7 @@ WITHOUT_TAGS = {
     "aws:kms/alias:Alias",
     "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration",
     "aws:s3/bucketLogging:BucketLogging",
+    "aws:s3/bucketNotification:BucketNotification",
     "aws:s3/bucketOwnershipControls:BucketOwnershipControls",
     "aws:s3/bucketPolicy:BucketPolicy",
     "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock",
@@ -97,9 +105,21 @@ def test_every_policy_document_is_known_at_preview(recording: Recording) -> None
         json.loads(document)
 
 
+DECLARED = {
+    "existing boundary": {"PB01-boundary-on-every-identity": {"boundaries": [CORPORATE]}},
+    "no boundary": {"PB01-boundary-on-every-identity": "disabled"},
+    "boundary's reach": {
+        "TG02-names": {"namePatterns": ["{project}*", "/{project}*", "alias/{project}*", "/aws/*", "ML-*"]}
+    },
+}
+"""What the security team says to the packs before a stack may differ from what they expect."""
+
+
 @every_run
-def test_no_mandatory_policy_is_violated(recording: Recording) -> None:
-    assert [finding for finding in judge(recording) if finding.level == "mandatory"] == []
+def test_no_mandatory_policy_is_violated(recording: Recording, config: dict[str, Any]) -> None:
+    declared = next((DECLARED.get(name) for name, given in SCENARIOS.items() if given is config), None)
+    findings = judge(ROOT, recording, declared)
+    assert [finding for finding in findings if finding.stops] == []
 
 
 @every_run
@@ -126,11 +146,36 @@ def test_every_role_has_the_path_and_bound_of_the_settings(recording: Recording,
     iam = config.get("iam", {})
     roles = recording.of_type("aws:iam/role:Role")
     assert roles
+    made = [f"arn:aws:iam::123456789012:policy{p.props['path']}{p.props['name']}" for p in recording.of_type(POLICY)]
+    chosen = iam.get("permissionsBoundary", "create")
+    assert len(made) == (chosen == "create")
+    boundary = made[0] if made else None if chosen == "none" else chosen
     for role in roles:
         assert role.props["path"] == iam.get("rolePath", "/mlplatform/")
-        assert role.props.get("permissionsBoundary") == iam.get("permissionsBoundaryArn")
+        assert role.props.get("permissionsBoundary") == boundary
         assert role.props["name"].startswith(f"{iam.get('rolePrefix', '')}mlplatform-{recording.stack.name}-")
         assert "managedPolicyArns" not in role.props
+
+
+def test_the_boundary_allows_what_roles_use_and_no_service_more(plan: Plan) -> None:
+    used: set[str] = set()
+    for stack, config in RUNS:
+        recording = plan(stack, **config)
+        boundaries = recording.of_type(POLICY)
+        for policy in recording.of_type("aws:iam/rolePolicy:RolePolicy"):
+            used |= {action.split(":")[0] for action in actions_of(policy.props["policy"])}
+        for boundary in boundaries:
+            statements = {each["Sid"]: each for each in json.loads(boundary.props["policy"])["Statement"]}
+            allowed = {action.split(":")[0] for action in statements["OwnAccount"]["Action"]}
+            passed = set(statements["OwnRoles"]["Action"])
+            for policy in recording.of_type("aws:iam/rolePolicy:RolePolicy"):
+                for action in actions_of(policy.props["policy"]):
+                    assert action in passed or action.split(":")[0] in allowed, f"{policy.name}: {action} is dead"
+    assert {"iam", *SERVICES} == used
+
+
+def actions_of(policy: str) -> set[str]:
+    return {action for statement in json.loads(policy)["Statement"] for action in statement["Action"]}
 
 
 @every_run
@@ -147,6 +192,7 @@ def test_no_resource_lies_open_to_the_world(recording: Recording) -> None:
 
 
 HOLDS_DATA = {
+    "aws:ecr/repository:Repository",
     "aws:kms/key:Key",
     "aws:rds/cluster:Cluster",
     "aws:rds/clusterInstance:ClusterInstance",

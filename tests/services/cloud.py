@@ -49,7 +49,7 @@ class Cloud:
     def parameter(self, **fields: Any) -> str:
         """The parameter that describes a database; returns its name."""
         name = f"/test/{uuid.uuid4().hex}"
-        self.ssm.put_parameter(Name=name, Type="String", Value=json.dumps(fields))
+        self.ssm.put_parameter(Name=name, Type="SecureString", Value=json.dumps(fields))
         return name
 
     def objects(self, prefix: str = "") -> dict[str, int]:

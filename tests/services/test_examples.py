@@ -79,7 +79,7 @@ class Example:
     def publish(self, stack: str) -> None:
         """The parameter and the secret, under the names that a deployed stack has."""
         name = f"/mlplatform/{stack}/mlflow/tracking-uri"
-        self.cloud.ssm.put_parameter(Name=name, Type="String", Value=self.url, Overwrite=True)
+        self.cloud.ssm.put_parameter(Name=name, Type="SecureString", Value=self.url, Overwrite=True)
         login = json.dumps({"username": USERNAME, "password": PASSWORD})
         self.cloud.secrets.create_secret(Name=f"mlplatform-{stack}-mlflow-credentials", SecretString=login)
 

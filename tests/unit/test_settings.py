@@ -98,6 +98,8 @@ def test_no_value_makes_the_loader_fail_otherwise_than_by_its_own_error(value: A
             assert all(problem.startswith("mlplatform:") for problem in refused)
 
 
+CORPORATE = "arn:aws:iam::123456789012:policy/corporate-boundary"
+
 IN_CONFLICT: dict[str, dict[str, Any]] = {
     "network.cidrBlock": {
         "existingVpc": {"vpcId": "vpc-12345678", "privateSubnetIds": ["subnet-12345678", "subnet-22345678"]},
@@ -112,6 +114,7 @@ IN_CONFLICT: dict[str, dict[str, Any]] = {
         "keyArn": "arn:aws:kms:us-east-1:123456789012:key/12345678-1234-1234-1234-123456789012",
         "rotationPeriodDays": 100,
     },
+    "iam.boundaryRegions": {"permissionsBoundary": "none", "boundaryRegions": ["eu-west-1"]},
     "database.minAcu": {"engine": "postgres", "minAcu": 1},
     "database.instanceClass": {"instanceClass": "db.t4g.small"},
     "database.secondsUntilAutoPause": {"secondsUntilAutoPause": 600},
@@ -143,6 +146,18 @@ def test_a_key_that_would_do_nothing_is_an_error(key: str) -> None:
     ("config", "words"),
     [
         ({"database": {"minAcu": 4, "maxAcu": 2}}, "minAcu 4 is above maxAcu 2"),
+        ({"iam": {"permissionsBoundary": "existing"}}, "or the ARN of an existing managed policy"),
+        ({"iam": {"permissionsBoundary": True}}, "or the ARN of an existing managed policy"),
+        ({"iam": {"permissionsBoundary": "arn:aws:iam::1:policy/short"}}, "or the ARN of an existing managed policy"),
+        (
+            {"iam": {"permissionsBoundary": "none", "permissionsBoundaryArn": CORPORATE}},
+            "did you mean permissionsBoundary",
+        ),
+        (
+            {"iam": {"permissionsBoundary": CORPORATE, "boundaryExtraArns": ["arn:aws:s3:::b"]}},
+            "no boundary is created",
+        ),
+        ({"iam": {"boundaryRegions": ["Europe"]}}, "iam.boundaryRegions.0"),
         ({"database": {"minAcu": 0.3}}, "multiple of 0.5"),
         ({"database": {"minAcu": 0, "engineVersion": "8.0.mysql_aurora.3.04.3"}}, "needs engineVersion 3.8.0 or later"),
         ({"database": {"minAcu": 0, "engine": "aurora-postgresql", "engineVersion": "16.2"}}, "16.3 or later"),

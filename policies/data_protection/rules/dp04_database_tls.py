@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from policies.framework.judge import unknown
+from policies.framework.reading import present, text
 from policies.framework.resource import Graph, PlannedResource
 from policies.framework.rule import Level, Rule, Settings, Severity, Violation, nist, well_architected
+from policies.framework.values import UnknownPropertyError
 
 _GROUPS = {
     "aws:rds/cluster:Cluster": ("dbClusterParameterGroupName", "aws:rds/clusterParameterGroup:ClusterParameterGroup"),
@@ -17,22 +20,28 @@ _ON = frozenset({"1", "on", "true"})
 
 def _check(graph: Graph, _settings: Settings) -> Iterator[Violation]:
     for resource in graph.of_types(tuple(_GROUPS)):
-        engine = str(resource.value("engine") or "")
-        needed = next((name for key, name in _PARAMETERS.items() if key in engine), "")
-        if not engine and any(resource.raw(path) for path in ("replicateSourceDb", "snapshotIdentifier")):
-            continue
-        if not needed:
-            yield Violation(message="no parameter is known that makes its engine demand TLS", urn=resource.urn)
-            continue
-        path, type_ = _GROUPS[resource.type]
-        groups = graph.targets(resource, path, (type_,), ("name", "id"))
-        if not groups:
-            yield Violation(
-                message=f"{path} names no parameter group of this stack that sets {needed}", urn=resource.urn
-            )
-        for group in groups:
-            if _value(group, needed).lower() not in _ON:
-                yield Violation(message=f"its parameter group does not set {needed} to on", urn=resource.urn)
+        try:
+            for message in _judge(graph, resource):
+                yield Violation(message=message, urn=resource.urn)
+        except UnknownPropertyError as error:  # of this one; the others are judged all the same
+            yield unknown(graph.by_urn[error.urn or resource.urn], error.path)
+
+
+def _judge(graph: Graph, resource: PlannedResource) -> Iterator[str]:
+    path, type_ = _GROUPS[resource.type]
+    groups = graph.targets(resource, path, (type_,), ("name", "id"))
+    if not groups and present(resource, "replicateSourceDb"):
+        return  # a replica has its source's parameters
+    engine = text(resource, "engine")
+    # A copy need not say what it is a copy of; its engine then shows only once it is there.
+    needed = {parameter for name, parameter in _PARAMETERS.items() if name in engine or not engine}
+    wanted = " or ".join(sorted(needed))
+    if not needed:
+        yield "no parameter is known that makes its engine demand TLS"
+    elif not groups:
+        yield f"{path} names no parameter group of this stack that sets {wanted}"
+    elif not all(any(_value(group, name).lower() in _ON for name in needed) for group in groups):
+        yield f"its parameter group does not set {wanted} to on"
 
 
 def _value(group: PlannedResource, name: str) -> str:

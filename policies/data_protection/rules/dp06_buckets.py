@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
 
 from policies.framework.globs import matches
+from policies.framework.judge import unknown
 from policies.framework.reading import flag, given, present, text
 from policies.framework.resource import Graph, PlannedResource
 from policies.framework.rule import Level, Rule, Settings, Severity, Violation, cis, nist, well_architected
+from policies.framework.values import UnknownPropertyError
 from policies.iam.document import DocumentError, DocumentUnknownError, Statement
 from policies.iam.places import Place, places
 
 _BUCKETS = ("aws:s3/bucket:Bucket", "aws:s3/bucketV2:BucketV2")
 _BLOCKS = ("blockPublicAcls", "blockPublicPolicy", "ignorePublicAcls", "restrictPublicBuckets")
-_ACCESS_LOGS = "logging.s3.amazonaws.com"
+_ACCESS_LOGS = {"logging.s3.amazonaws.com", "logdelivery.elasticloadbalancing.amazonaws.com"}
+
+
+_COMPANIONS = (
+    "BucketPublicAccessBlock",
+    "BucketVersioning",
+    "BucketServerSideEncryptionConfiguration",
+    "BucketPolicy",
+)
+
+Companions = Mapping[str, Sequence[PlannedResource]]
 
 
 def _types(name: str) -> tuple[str, str]:
@@ -23,33 +35,52 @@ def _types(name: str) -> tuple[str, str]:
 
 
 def _check(graph: Graph, _settings: Settings) -> Iterator[Violation]:
-    log_targets = {bucket.urn for bucket in _log_targets(graph)}
-    for bucket in graph.of_types(_BUCKETS):
-        statements = list(_statements(graph, bucket))
-        for message in (
-            *_public(graph, bucket),
-            *_versioning(graph, bucket),
-            *_encryption(graph, bucket, _only_access_logs(statements, listed=bucket.urn in log_targets)),
-            *_tls(bucket, statements),
-        ):
-            yield Violation(message=message, urn=bucket.urn)
+    buckets = graph.of_types(_BUCKETS)
+    by_name: dict[str, list[PlannedResource]] = {}
+    for bucket in buckets:
+        by_name.setdefault(_name(bucket), []).append(bucket)
+    companions: dict[str, dict[str, list[PlannedResource]]] = {bucket.urn: {} for bucket in buckets}
+    for name in _COMPANIONS:
+        for each in graph.of_types(_types(name)):
+            for bucket in _meant(graph, each, "bucket", by_name):
+                companions[bucket.urn].setdefault(name, []).append(each)
+    logs = set(_log_targets(graph, buckets, by_name))
+    for bucket in buckets:
+        try:
+            for message in _judge(bucket, companions[bucket.urn], listed=bucket.urn in logs):
+                yield Violation(message=message, urn=bucket.urn)
+        except UnknownPropertyError as error:  # of this one; the others are judged all the same
+            yield unknown(graph.by_urn[error.urn or bucket.urn], error.path)
 
 
-def _companions(graph: Graph, bucket: PlannedResource, name: str) -> list[PlannedResource]:
-    """Return the resources of a type that are about a bucket."""
-    return [each for each in graph.of_types(_types(name)) if _refers(graph, each, "bucket", bucket)]
+def _judge(bucket: PlannedResource, companions: Companions, *, listed: bool) -> Iterator[str]:
+    statements = list(_statements(bucket, companions))
+    yield from _tls(bucket, statements)
+    yield from _public(companions)
+    yield from _versioning(bucket, companions)
+    yield from _encryption(bucket, companions, _only_access_logs(statements, listed=listed))
 
 
-def _refers(graph: Graph, resource: PlannedResource, path: str, bucket: PlannedResource) -> bool:
-    """Whether a property means a bucket: by name where both are known, else by what it is computed from."""
-    value, known = resource.raw(path), bucket.raw("bucket")
-    if isinstance(value, str) and isinstance(known, str) and known:
-        return value == known
-    return any(source.urn == bucket.urn for source in graph.sources(resource, path))
+def _name(bucket: PlannedResource) -> str:
+    name = bucket.raw("bucket")
+    return name if isinstance(name, str) else ""
 
 
-def _public(graph: Graph, bucket: PlannedResource) -> Iterator[str]:
-    blocks = _companions(graph, bucket, "BucketPublicAccessBlock")
+def _meant(
+    graph: Graph, resource: PlannedResource, path: str, by_name: Mapping[str, Sequence[PlannedResource]]
+) -> Iterator[PlannedResource]:
+    """Yield the buckets that a property means: by name where both are known, else by what it is computed from."""
+    name = resource.raw(path)
+    known = isinstance(name, str) and bool(name)
+    if known:
+        yield from by_name.get(name, ())
+    for source in graph.sources(resource, path):
+        if source.type in _BUCKETS and not (known and _name(source)):
+            yield source
+
+
+def _public(companions: Companions) -> Iterator[str]:
+    blocks = companions.get("BucketPublicAccessBlock", ())
     if not blocks:
         yield "no BucketPublicAccessBlock belongs to it"
     for block in blocks:
@@ -58,18 +89,18 @@ def _public(graph: Graph, bucket: PlannedResource) -> Iterator[str]:
             yield f"its BucketPublicAccessBlock leaves off {', '.join(off)}"
 
 
-def _versioning(graph: Graph, bucket: PlannedResource) -> Iterator[str]:
-    companions = _companions(graph, bucket, "BucketVersioning")
-    on = [text(each, "versioningConfiguration.status") == "Enabled" for each in companions]
+def _versioning(bucket: PlannedResource, companions: Companions) -> Iterator[str]:
+    found = companions.get("BucketVersioning", ())
+    on = [text(each, "versioningConfiguration.status") == "Enabled" for each in found]
     if not (all(on) if on else given(bucket, "versioning") and flag(bucket, "versioning.enabled")):
         yield "versioning is not enabled"
 
 
-def _encryption(graph: Graph, bucket: PlannedResource, only_access_logs: bool) -> Iterator[str]:
+def _encryption(bucket: PlannedResource, companions: Companions, only_access_logs: bool) -> Iterator[str]:
     default = "applyServerSideEncryptionByDefault"
     found = [
         (each, f"rules[{at}].{default}")
-        for each in _companions(graph, bucket, "BucketServerSideEncryptionConfiguration")
+        for each in companions.get("BucketServerSideEncryptionConfiguration", ())
         for at in range(len(each.items("rules")))
     ] or [(bucket, f"serverSideEncryptionConfiguration.rule.{default}")]
     if not given(*found[0]):
@@ -78,16 +109,16 @@ def _encryption(graph: Graph, bucket: PlannedResource, only_access_logs: bool) -
     for resource, path in found:
         algorithm = text(resource, f"{path}.sseAlgorithm")
         if algorithm == "AES256" and only_access_logs:
-            continue  # S3 delivers access logs to no other kind of bucket
+            continue  # access logs are delivered to no other kind of bucket
         if algorithm not in ("aws:kms", "aws:kms:dsse"):
             yield "it is not encrypted with KMS"
         elif not present(resource, f"{path}.kmsMasterKeyId"):
             yield "its encryption names no key, so AWS's own is used"
 
 
-def _statements(graph: Graph, bucket: PlannedResource) -> Iterator[Statement | str]:
+def _statements(bucket: PlannedResource, companions: Companions) -> Iterator[Statement | str]:
     """Yield the statements of a bucket's policies; a text where one cannot be read."""
-    holders = _companions(graph, bucket, "BucketPolicy")
+    holders = companions.get("BucketPolicy", ())
     for resource in [*holders, *([bucket] if given(bucket, "policy") else [])]:
         for place in places(resource):
             try:
@@ -133,23 +164,27 @@ def _commercial(pattern: str) -> str:
     return f"arn:aws{colon}{rest}" if head in ("arn:aws-cn", "arn:aws-us-gov", "arn:*") else pattern
 
 
-def _log_targets(graph: Graph) -> Iterator[PlannedResource]:
-    buckets = graph.of_types(_BUCKETS)
+def _log_targets(
+    graph: Graph, buckets: Sequence[PlannedResource], by_name: Mapping[str, Sequence[PlannedResource]]
+) -> Iterator[str]:
+    """Yield the URNs of the buckets that others' access logs go to."""
     for logging in graph.of_types(_types("BucketLogging")):
-        yield from (bucket for bucket in buckets if _refers(graph, logging, "targetBucket", bucket))
+        yield from (bucket.urn for bucket in _meant(graph, logging, "targetBucket", by_name))
     for source in buckets:
         for path in ("logging", "loggings"):
             inline = source.raw(path)
             for at in range(len(cast("list[Any]", inline)) if isinstance(inline, list) else 1):
                 target = f"{path}[{at}].targetBucket" if isinstance(inline, list) else f"{path}.targetBucket"
                 if source.raw(target) is not None:
-                    yield from (b for b in buckets if b is not source and _refers(graph, source, target, b))
+                    yield from (b.urn for b in _meant(graph, source, target, by_name) if b is not source)
 
 
 def _only_access_logs(statements: list[Statement | str], *, listed: bool) -> bool:
     """Whether a bucket receives S3's access logs and its policy lets nobody else in."""
     allowed = [each for each in statements if isinstance(each, Statement) and each.allow]
-    only_logging = all(dict(each.principals) == {"Service": (_ACCESS_LOGS,)} for each in allowed)
+    only_logging = all(
+        set(each.principals) == {"Service"} and _ACCESS_LOGS.issuperset(each.principals["Service"]) for each in allowed
+    )
     return only_logging and (listed or bool(allowed))
 
 

@@ -8,22 +8,28 @@ from typing import Any
 from policies.framework.reading import flag, text
 from policies.framework.resource import PlannedResource
 from policies.framework.rule import Level, Rule, Settings, Severity, Violation, cis, nist, well_architected
+from policies.framework.values import UNKNOWN
+
+_READ = ("customerMasterKeySpec", "customKeyStoreId", "enableKeyRotation")
 
 
-def _rotates(resource: PlannedResource) -> bool:
+def _stands_still(resource: PlannedResource) -> bool:
     """Only symmetric keys for encryption, with material from AWS, can rotate by themselves."""
-    return text(resource, "customerMasterKeySpec") in ("", "SYMMETRIC_DEFAULT") and not text(
+    can = text(resource, "customerMasterKeySpec") in ("", "SYMMETRIC_DEFAULT") and not text(
         resource, "customKeyStoreId"
     )
+    return can and not flag(resource, "enableKeyRotation")
 
 
 def _check(resource: PlannedResource, _settings: Settings) -> Iterator[Violation]:
-    if _rotates(resource) and not flag(resource, "enableKeyRotation"):
+    if _stands_still(resource):
         yield Violation(message="enableKeyRotation is not on")
 
 
 def _remediate(resource: PlannedResource, _settings: Settings) -> Mapping[str, Any] | None:
-    return {"enableKeyRotation": True} if _rotates(resource) and not flag(resource, "enableKeyRotation") else None
+    if any(resource.raw(path) is UNKNOWN for path in _READ):
+        return None  # which the check reports
+    return {"enableKeyRotation": True} if _stands_still(resource) else None
 
 
 RULE = Rule(

@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from policies.framework.globs import is_glob
 from policies.framework.resource import PlannedResource
 from policies.framework.rule import Level, Rule, Settings, Severity, cis, nist, well_architected
 from policies.iam import catalogue
+from policies.iam.catalogue import Action
 from policies.iam.document import Statement
 from policies.iam.places import IDENTITY_TYPES, Kind, each_statement
-from policies.iam.scope import names, quote
+from policies.iam.scope import actions, names, quote
+from policies.iam.union import each_held
 
 
 def _judge(statement: Statement, _resource: PlannedResource, _settings: Settings) -> Iterator[str]:
     if not statement.allow:
         return
-    for pattern in statement.actions:
-        if not is_glob(pattern):
-            continue
-        changing = [str(action) for action in catalogue.expand(pattern) if action.access in catalogue.CHANGES]
+    wide: dict[str, Sequence[Action]] = {
+        quote(pattern): catalogue.at_worst(pattern) for pattern in statement.actions if is_glob(pattern)
+    }
+    if statement.not_actions:
+        wide["NotAction"] = actions(statement)
+    for pattern, covered in wide.items():
+        changing = [str(action) for action in covered if action.changes]
         if changing:
-            yield f"{quote(pattern)} covers {len(changing)} actions that change something: {names(changing)}"
+            yield f"{pattern} covers {len(changing)} actions that change something: {names(changing)}"
 
 
 RULE = Rule(
@@ -43,4 +48,5 @@ RULE = Rule(
     types=IDENTITY_TYPES,
     anchors=("CKV_AWS_62", "CKV_AWS_63", "AwsSolutions-IAM5"),
     check=each_statement(Kind.IDENTITY, _judge),
+    check_stack=each_held(_judge),
 )

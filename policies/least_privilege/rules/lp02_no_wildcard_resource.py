@@ -6,23 +6,20 @@ from collections.abc import Iterator
 
 from policies.framework.resource import PlannedResource
 from policies.framework.rule import Level, Rule, Settings, Severity, cis, nist, well_architected
-from policies.iam import catalogue
 from policies.iam.document import Statement
 from policies.iam.places import IDENTITY_TYPES, Kind, each_statement
-from policies.iam.scope import everything, limits_resources, names
+from policies.iam.scope import actions, everything, limits_resources, names, resources
+from policies.iam.union import each_held
 
 
 def _judge(statement: Statement, _resource: PlannedResource, _settings: Settings) -> Iterator[str]:
-    if not statement.allow or not any(everything(pattern) for pattern in statement.resources):
+    if not statement.allow or not any(everything(pattern) for pattern in resources(statement)):
         return
     if limits_resources(statement):
         return
-    scopable = [
-        str(action) for pattern in statement.actions for action in catalogue.expand(pattern) if action.resource_types
-    ]
+    scopable = sorted({str(action) for action in actions(statement) if action.resource_types})
     if scopable:
-        found = sorted(set(scopable))
-        yield f"grants on every resource what can be granted on named ones: {names(found)}"
+        yield f"grants on every resource what can be granted on named ones: {names(scopable)}"
 
 
 RULE = Rule(
@@ -48,4 +45,5 @@ RULE = Rule(
     types=IDENTITY_TYPES,
     anchors=("CKV_AWS_355",),
     check=each_statement(Kind.IDENTITY, _judge),
+    check_stack=each_held(_judge),
 )

@@ -8,19 +8,19 @@ from collections.abc import Iterator
 from policies.framework.globs import is_glob
 from policies.framework.resource import PlannedResource
 from policies.framework.rule import Level, Option, Rule, Settings, Severity, nist, well_architected
-from policies.iam import catalogue
 from policies.iam.document import Statement
 from policies.iam.places import IDENTITY_TYPES, Kind, each_statement
-from policies.iam.scope import quote
+from policies.iam.scope import quote, resources, speaks_of
+from policies.iam.union import each_held
 
 _ROLE = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/(?P<path>.+)")
 
 
 def _judge(statement: Statement, resource: PlannedResource, settings: Settings) -> Iterator[str]:
-    if not statement.allow or not catalogue.covers(statement.actions, "iam:PassRole"):
+    if not statement.allow or not speaks_of(statement, "iam:PassRole"):
         return
     paths = (*settings.strings("rolePaths"), f"/{resource.project}/")
-    for pattern in statement.resources:
+    for pattern in resources(statement):
         found = _ROLE.fullmatch(pattern)
         if found is None:
             yield f"iam:PassRole on {quote(pattern)}, which is not a role of a named account"
@@ -52,6 +52,7 @@ RULE = Rule(
     types=IDENTITY_TYPES,
     anchors=("AWS-0342",),
     check=each_statement(Kind.IDENTITY, _judge),
+    check_stack=each_held(_judge),
     options=(
         Option(
             name="rolePaths",

@@ -6,14 +6,14 @@ from collections.abc import Iterator
 
 from policies.framework.resource import PlannedResource
 from policies.framework.rule import Level, Option, Rule, Settings, Severity, nist, well_architected
-from policies.iam import catalogue
 from policies.iam.document import Statement
 from policies.iam.places import IDENTITY_TYPES, Kind, each_statement
-from policies.iam.scope import condition, quote
+from policies.iam.scope import condition, quote, speaks_of
+from policies.iam.union import each_held
 
 
 def _judge(statement: Statement, _resource: PlannedResource, settings: Settings) -> Iterator[str]:
-    if not statement.allow or not catalogue.covers(statement.actions, "iam:PassRole"):
+    if not statement.allow or not speaks_of(statement, "iam:PassRole"):
         return
     limit = condition(statement, "iam:passedtoservice", "StringEquals")
     if limit is None:
@@ -44,6 +44,7 @@ RULE = Rule(
     types=IDENTITY_TYPES,
     anchors=(),
     check=each_statement(Kind.IDENTITY, _judge),
+    check_stack=each_held(_judge),
     options=(
         Option(
             name="passedToServices",

@@ -8,6 +8,7 @@ from policies.framework.resource import PlannedResource
 from policies.framework.rule import Level, Rule, Settings, Severity, nist, well_architected
 from policies.iam.document import Statement
 from policies.iam.places import IDENTITY_TYPES, Kind, each_statement
+from policies.iam.union import each_held
 
 
 def _judge(statement: Statement, _resource: PlannedResource, _settings: Settings) -> Iterator[str]:
@@ -33,4 +34,5 @@ RULE = Rule(
     types=IDENTITY_TYPES,
     anchors=(),
     check=each_statement(Kind.IDENTITY, _judge),
+    check_stack=each_held(_judge),
 )

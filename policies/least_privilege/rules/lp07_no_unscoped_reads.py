@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from policies.framework.globs import matches
 from policies.framework.resource import PlannedResource
 from policies.framework.rule import Level, Rule, Settings, Severity, nist, well_architected
-from policies.iam import catalogue
 from policies.iam.document import Statement
 from policies.iam.places import IDENTITY_TYPES, Kind, each_statement
-from policies.iam.scope import limits_resources, names, names_something, quote
+from policies.iam.scope import actions, concerns, limits_resources, names, names_something, quote, resources, speaks_of
+from policies.iam.union import each_held
 
 READS = (
     "s3:GetObject",
@@ -33,16 +32,13 @@ READS = (
 def _judge(statement: Statement, _resource: PlannedResource, _settings: Settings) -> Iterator[str]:
     if not statement.allow or limits_resources(statement):
         return
-    reads = [action for action in READS if catalogue.covers(statement.actions, action)]
-    for pattern in statement.resources:
-        concerned = [action for action in reads if _concerns(pattern, action.partition(":")[0])]
+    reads = [action for action in READS if speaks_of(statement, action)]
+    # What an action does that there is no data on, nobody knows; it may read.
+    reads += [str(action) for action in actions(statement) if not action.known]
+    for pattern in resources(statement):
+        concerned = [action for action in reads if concerns(pattern, action.partition(":")[0])]
         if concerned and not names_something(pattern):
             yield f"{names(concerned)} on {quote(pattern)}, which names no particular resource"
-
-
-def _concerns(pattern: str, service: str) -> bool:
-    parts = pattern.split(":", 5)
-    return len(parts) < 6 or matches(parts[2], service)
 
 
 RULE = Rule(
@@ -67,4 +63,5 @@ RULE = Rule(
     types=IDENTITY_TYPES,
     anchors=("CKV_AWS_288",),
     check=each_statement(Kind.IDENTITY, _judge),
+    check_stack=each_held(_judge),
 )

@@ -11,12 +11,24 @@ from policies.iam.document import Statement
 from policies.iam.places import TRUST_TYPES, Kind, each_statement
 from policies.iam.scope import condition, quote, specific
 
-# Services that assume a role without a source in the request: the condition would lock them out.
+# Services that assume a role without a source in the request: the condition would lock them out. AWS has no list of
+# them (prowler-cloud/prowler issue 2810 quotes its support); these were found the hard way:
+# - EC2, Lambda, API Gateway, AWS Backup, Glue: prowler issue 2810. Lambda's guide shows the condition for execution
+#   roles, so that it may work there; demanding it may break functions.
+# - CloudTrail (delivery to CloudWatch Logs) and Elastic Transcoder: prowler issue 4714.
+# - ECS itself, Lambda@Edge, pods (their role carries the cluster as a session tag) and spot fleets: their guides show
+#   a trust without condition.
+# With a condition in their guides, and so not here: ECS tasks, Batch, Step Functions, EventBridge and its scheduler,
+# SageMaker, CodeBuild, VPC flow logs, enhanced monitoring of RDS, Data Firehose.
 WITHOUT_SOURCE = (
     "apigateway.amazonaws.com",
+    "backup.amazonaws.com",
+    "cloudtrail.amazonaws.com",
     "ec2.amazonaws.com",
     "ecs.amazonaws.com",
     "edgelambda.amazonaws.com",
+    "elastictranscoder.amazonaws.com",
+    "glue.amazonaws.com",
     "lambda.amazonaws.com",
     "pods.eks.amazonaws.com",
     "spotfleet.amazonaws.com",

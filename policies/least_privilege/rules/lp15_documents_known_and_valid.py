@@ -20,22 +20,24 @@ from policies.iam.scope import quote
 
 def _check(resource: PlannedResource, _settings: Settings) -> Iterator[Violation]:
     for place in places(resource):
-        for message in _place(place, resource):
-            yield Violation(message=message)
-
-
-def _place(place: Place, resource: PlannedResource) -> Iterator[str]:
-    try:
-        statements = place.parse()
-    except DocumentUnknownError as error:
-        for path in error.paths:
-            yield unknown_message(resource, f"{place.path}.{path}" if path else place.path)
-    except DocumentError as error:
-        yield f"{place.path} {error}"
-    else:
+        try:
+            statements = place.parse()
+        except (DocumentError, DocumentUnknownError) as error:
+            # No other rule can say anything of such a document, so an exemption would let everything through.
+            for message in _unread(place, resource, error):
+                yield Violation(message=message, exemptible=False)
+            continue
         for statement in statements:
             for message in _statement(statement, place.kind):
-                yield f"{place.path}, statement {statement.index + 1}: {message}"
+                yield Violation(message=f"{place.path}, statement {statement.index + 1}: {message}")
+
+
+def _unread(place: Place, resource: PlannedResource, error: DocumentError | DocumentUnknownError) -> Iterator[str]:
+    if isinstance(error, DocumentError):
+        yield f"{place.path} {error}"
+        return
+    for path in error.paths:
+        yield unknown_message(resource, f"{place.path}.{path}" if path else place.path)
 
 
 def _statement(statement: Statement, kind: Kind) -> Iterator[str]:
@@ -46,7 +48,7 @@ def _statement(statement: Statement, kind: Kind) -> Iterator[str]:
             # The key itself is quoted only when it has the shape of one.
             shown = quote(condition.key) if ":" in condition.key else "a name without a service"
             yield f"there is no condition key {shown}"
-    if kind is not Kind.RESOURCE:
+    if kind in (Kind.IDENTITY, Kind.TRUST):
         for pattern in statement.resources:
             if pattern != "*" and not (pattern.startswith("arn:") and pattern.count(":") >= 5) and not is_glob(pattern):
                 yield "a Resource that is neither * nor an ARN"

@@ -75,7 +75,7 @@ class Aws:
             ServiceError: AWS could not be reached.
         """
         try:
-            text = self._ssm.get_parameter(Name=parameter)["Parameter"]["Value"]
+            text = self._ssm.get_parameter(Name=parameter, WithDecryption=True)["Parameter"]["Value"]
         except (BotoCoreError, ClientError) as error:
             raise _failure(f"SSM parameter {parameter!r}", error) from error
         value = _json_object(text, f"SSM parameter {parameter!r}")

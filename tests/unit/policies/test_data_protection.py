@@ -78,6 +78,14 @@ PASSING: dict[str, tuple[str, Resources]] = {
             parameters(GROUP, "rds.force_ssl", 1),
         ),
     ),
+    "DP04 a replica of what is not named yet": ("DP04", (planned(INSTANCE, replicateSourceDb=UNKNOWN),)),
+    "DP04 a copy whose engine is not said": (
+        "DP04",
+        (
+            planned(INSTANCE, snapshotIdentifier=UNKNOWN, parameterGroupName="group"),
+            parameters(GROUP, "rds.force_ssl", "1"),
+        ),
+    ),
     "DP05 our key": ("DP05", (planned(TABLE, serverSideEncryption={"enabled": True, "kmsKeyArn": UNKNOWN}),)),
     "DP07 rotation": ("DP07", (planned(KEY, enableKeyRotation=True),)),
     "DP07 a key that cannot rotate": ("DP07", (planned(KEY, customerMasterKeySpec="RSA_2048"),)),
@@ -87,6 +95,10 @@ PASSING: dict[str, tuple[str, Resources]] = {
             planned(SECRET, kmsKeyId=UNKNOWN),
             planned(ROTATION, secretId=UNKNOWN, deps={"secretId": [urn(SECRET)]}),
         ),
+    ),
+    "DP08 rotated, by its ARN": (
+        "DP08",
+        (planned(SECRET, kmsKeyId=OURS, arn="arn:of:it"), planned(ROTATION, secretId="arn:of:it")),
     ),
     "DP09 all three": ("DP09", (repository(),)),
     "DP10 a reference": ("DP10", (task({"name": "DB_PASSWORD_SECRET_ID", "value": "project-database"}),)),
@@ -135,6 +147,24 @@ FAILING: dict[str, tuple[str, Resources, str]] = {
             parameters(GROUP, "rds.force_ssl", "0"),
         ),
         "does not set rds.force_ssl",
+    ),
+    "DP04 a replica with a group of its own": (
+        "DP04",
+        (
+            planned(INSTANCE, replicateSourceDb="primary", engine="postgres", parameterGroupName="group"),
+            parameters(GROUP, "rds.force_ssl", "0"),
+        ),
+        "does not set rds.force_ssl",
+    ),
+    "DP04 a copy without a group": (
+        "DP04",
+        (planned(INSTANCE, snapshotIdentifier="snapshot"),),
+        "names no parameter group of this stack that sets rds.force_ssl or require_secure_transport",
+    ),
+    "DP04 an engine without such a parameter": (
+        "DP04",
+        (planned(INSTANCE, engine="oracle-ee"),),
+        "no parameter is known",
     ),
     "DP04 unknown": (
         "DP04",
@@ -222,8 +252,18 @@ def test_dp07_is_put_right() -> None:
     assert [(finding.level, "enableKeyRotation" in finding.message) for finding in findings] == [("remediate", True)]
 
 
-def test_dp07_unknown_is_a_violation() -> None:
-    assert {finding.level for finding in judged("DP07", planned(KEY, enableKeyRotation=UNKNOWN))} == {"mandatory"}
+@pytest.mark.parametrize("path", ["enableKeyRotation", "customerMasterKeySpec"])
+def test_dp07_unknown_is_one_violation(path: str) -> None:
+    props: dict[str, Any] = {path: UNKNOWN}
+    (finding,) = judged("DP07", planned(KEY, **props))
+    assert (finding.level, f"'{path}' is unknown" in finding.message) == ("mandatory", True)
+
+
+def test_dp04_judges_every_database_though_one_is_unknown() -> None:
+    unknown, plain = planned(CLUSTER, "unknown", engine=UNKNOWN), planned(CLUSTER, "plain", engine="aurora-mysql")
+    findings = {finding.urn: finding.message for finding in judged("DP04", unknown, plain)}
+    assert findings[unknown.urn].startswith("'engine' is unknown")
+    assert findings[plain.urn].startswith("dbClusterParameterGroupName names no parameter group")
 
 
 def test_dp08_only_advises() -> None:
@@ -233,6 +273,13 @@ def test_dp08_only_advises() -> None:
         ("advisory", "masterUserSecretKmsKeyId is not set, so AWS's own key is used"),
         ("advisory", "nothing rotates it"),
     }
+
+
+def test_dp08_the_rotation_of_another_secret_does_not_count() -> None:
+    other = planned(SECRET, "other", kmsKeyId=OURS)
+    rotation = planned(ROTATION, secretId=UNKNOWN, deps={"secretId": [other.urn]})
+    findings = judged("DP08", planned(SECRET, kmsKeyId=OURS), other, rotation)
+    assert [(finding.urn, finding.message) for finding in findings] == [(urn(SECRET), "nothing rotates it")]
 
 
 # DP06
@@ -348,6 +395,23 @@ def test_dp06_fails(changed: Mapping[str, PlannedResource | None], expected: str
 
 def test_dp06_another_buckets_companions_do_not_count() -> None:
     assert "no BucketPublicAccessBlock" in messages("DP06", *bucket(), planned(BUCKET, "second", bucket="c"))
+
+
+def test_dp06_judges_every_bucket_though_one_is_unknown() -> None:
+    bare = planned(BUCKET, "bare", bucket="c")
+    findings = judged("DP06", *bucket(encryption=encryption(sseAlgorithm=UNKNOWN)), bare)
+    assert any("sseAlgorithm' is unknown" in finding.message for finding in findings)
+    assert len([finding for finding in findings if finding.urn == bare.urn]) == 4
+
+
+def test_dp06_a_name_counts_more_than_what_it_is_computed_from() -> None:
+    elsewhere = planned(
+        "aws:s3/bucketVersioning:BucketVersioning",
+        bucket="other",
+        versioningConfiguration={"status": "Enabled"},
+        deps={"bucket": [urn(BUCKET)]},
+    )
+    assert messages("DP06", *bucket(versioning=elsewhere)) == "versioning is not enabled"
 
 
 def test_dp06_what_the_provider_computes_is_not_given() -> None:

@@ -12,7 +12,7 @@ import pytest
 from pulumi_policy import proxy
 
 from policies.framework import adapter
-from policies.framework.rule import Level, Rule, Settings, Violation
+from policies.framework.rule import Level, Option, Rule, Settings, Violation
 from policies.framework.runner import UNKNOWN, PlannedResource, evaluate, evaluate_rules, packs, rules
 from policies.framework.values import UnknownPropertyError
 from tests.unit.policies.harness import KEY, ROLE_POLICY, allow, document, planned, urn
@@ -30,12 +30,41 @@ def broken(level: Level = Level.MANDATORY, *, stack: bool = False) -> Rule:
     return replace(rule, check=None, check_stack=check) if stack else replace(rule, check=check, check_stack=None)
 
 
-def test_there_are_the_two_packs() -> None:
-    assert packs() == ["data_protection", "least_privilege"]
-    assert [rule.id for rule in rules("least_privilege")] == [
-        f"LP{number:02}" for number in (1, 2, 3, 4, 5, 7, 9, 11, 12, 13, 15)
-    ]
-    assert [rule.id for rule in rules("data_protection")] == [f"DP{number:02}" for number in range(1, 11)]
+CATALOGUE = {
+    "compute": {"CP": 9},
+    "data_protection": {"DP": 10},
+    "least_privilege": {"LP": 15},
+    "network": {"NW": 7},
+    "operations": {"CT": 3, "OP": 4, "TG": 2},
+    "permissions_boundary": {"PB": 10},
+}
+
+
+def test_every_rule_of_the_catalogue_is_there() -> None:
+    assert {pack: [rule.id for rule in rules(pack)] for pack in packs()} == {
+        pack: [f"{family}{number:02}" for family, count in families.items() for number in range(1, count + 1)]
+        for pack, families in CATALOGUE.items()
+    }
+
+
+@pytest.mark.parametrize("table", [{"*": 7, "local": 1, "lo*": 3}, {"local": 1, "lo*": 3, "*": 7}])
+def test_of_a_table_by_stack_the_most_telling_pattern_counts_in_any_order(table: dict[str, int]) -> None:
+    settings = Settings(options=[Option(name="days", description="", by_stack={"*": 9})], given={"days": table})
+    found = [settings.number("days", stack) for stack in ("local", "lodge", "dev")]
+    assert found == [1, 3, 7]
+
+
+def test_a_table_by_stack_that_does_not_speak_of_a_stack_says_nothing() -> None:
+    settings = Settings(options=[Option(name="days", description="", by_stack={"prod*": 9})])
+    assert settings.number("days", "dev") is None
+    assert settings.number("days", "prod-eu") == 9
+
+
+@pytest.mark.parametrize("value", ["7", 7.5, True, [7]], ids=str)
+def test_a_number_of_another_kind_fails_closed(value: object) -> None:
+    settings = Settings(options=[Option(name="days", description="", default=1)], given={"days": value})
+    with pytest.raises(TypeError, match="whole number"):
+        settings.number("days")
 
 
 @pytest.mark.parametrize("rule", ALL, ids=lambda rule: rule.id)

@@ -56,6 +56,33 @@ def test_star_is_every_action() -> None:
     assert len(catalogue.expand("*:*")) == len(catalogue.expand("*"))
 
 
+@pytest.mark.parametrize("pattern", ["groundstation:GetConfig", "groundstation:*", "s3:Frobnicate", "a:b:c", ""])
+def test_what_there_is_no_data_on_stands_for_the_worst(pattern: str) -> None:
+    (worst,) = catalogue.at_worst(pattern)
+    assert (worst.access, worst.changes, worst.known) == ("Permissions management", True, False)
+    assert worst.resource_types
+
+
+def test_a_wildcard_of_services_covers_those_without_data() -> None:
+    assert not catalogue.at_worst("*:Describe*")[-1].known
+    assert catalogue.at_worst("*:Describe*")[:-1] == catalogue.expand("*:Describe*")
+    assert catalogue.at_worst("s3:*") == catalogue.expand("s3:*")
+
+
+def test_what_reads_permissions_changes_nothing() -> None:
+    (entities,) = catalogue.expand("glue:ListEntities")
+    assert (entities.access, entities.changes) == ("Permissions management", False)
+    (put,) = catalogue.expand("iam:PutRolePolicy")
+    assert put.changes
+
+
+def test_there_is_data_on_what_programs_use() -> None:
+    for service in ("athena", "autoscaling", "bedrock", "eks", "es", "firehose", "kinesis", "sso", "transfer"):
+        assert catalogue.service(service), service
+    for service in catalogue.index()["services"]:
+        assert not catalogue.exists_elsewhere(service)
+
+
 def test_many_stars_take_no_time() -> None:
     assert not matches("*a" * 12 + "b", "a" * 60)
     assert not matches("*" * 200 + "b", "a" * 200)
@@ -151,6 +178,8 @@ def test_condition_keys_do_not_exist(key: str) -> None:
         ("arn:aws:ssm:us-east-1:1:parameter/*", False),
         ("arn:aws:ssm:us-east-1:1:parameter/project/*", True),
         ("arn:aws:sqs:us-east-1:1:jobs", True),
+        ("arn:aws:states:us-east-1:1:stateMachine:flow_*", True),
+        ("arn:aws:states:us-east-1:1:stateMachine:*", False),
     ],
 )
 def test_what_names_a_resource(pattern: str, named: bool) -> None:

@@ -4,7 +4,9 @@ from typing import Any
 
 import pytest
 
+from policies.framework.rule import Settings
 from policies.framework.runner import UNKNOWN, PlannedResource
+from policies.least_privilege.rules import lp15_documents_known_and_valid
 from tests.unit.policies.harness import (
     ACCOUNT,
     BUCKET,
@@ -42,11 +44,16 @@ def attachment(arn: Any, **more: Any) -> PlannedResource:
     return planned("aws:iam/rolePolicyAttachment:RolePolicyAttachment", policyArn=arn, **more)
 
 
+def invoke(principal: Any, **more: Any) -> PlannedResource:
+    return planned("aws:lambda/permission:Permission", action="lambda:InvokeFunction", principal=principal, **more)
+
+
 POLICY = "aws:iam/policy:Policy"
 
 PASSING = {
     "LP01 exact actions": ("LP01", identity(allow(["s3:GetObject", "s3:PutObject"]))),
     "LP01 a wildcard that only reads": ("LP01", identity(allow("s3:GetObject*"))),
+    "LP01 a wildcard over what reads permissions": ("LP01", identity(allow(["glue:Describe*", "s3:GetBucketPol*"]))),
     "LP01 a wildcard in a Deny": ("LP01", identity({"Effect": "Deny", "Action": "*", "Resource": "*"})),
     "LP02 an action without resource type": ("LP02", identity(allow("ecr:GetAuthorizationToken", "*"))),
     "LP02 case of the action": ("LP02", identity(allow("ECR:getauthorizationtoken", "*"))),
@@ -78,6 +85,37 @@ PASSING = {
             )
         ),
     ),
+    "LP08 a role that is named": ("LP08", identity(allow("iam:PutRolePolicy", f"{ROLES}mlplatform/*"))),
+    "LP08 reading": ("LP08", identity(allow(["iam:GetRole", "s3:GetBucketPolicy", "glue:ListEntities"], "*"))),
+    "LP08 roles below a boundary": (
+        "LP08",
+        identity(
+            allow(
+                "iam:CreateRole",
+                f"{ROLES}*",
+                Condition={"StringEquals": {"iam:PermissionsBoundary": f"arn:aws:iam::{ACCOUNT}:policy/limit"}},
+            )
+        ),
+    ),
+    "LP08 grants for AWS's own use": (
+        "LP08",
+        identity(allow("kms:CreateGrant", KEYS, Condition={"Bool": {"kms:GrantIsForAWSResource": "true"}})),
+    ),
+    "LP08 a service-linked role": (
+        "LP08",
+        identity(
+            allow(
+                "iam:CreateServiceLinkedRole",
+                "*",
+                Condition={"StringEquals": {"iam:AWSServiceName": "ecs.amazonaws.com"}},
+            )
+        ),
+    ),
+    "LP08 another service's resources": (
+        "LP08",
+        identity(allow(["kms:CreateGrant", "s3:GetObject"], [f"{KEYS[:-1]}1234", "arn:aws:s3:::*/*"])),
+    ),
+    "LP08 passing roles, which is for others to judge": ("LP08", identity(allow("iam:PassRole", "*"))),
     "LP09 a policy of our own": ("LP09", attachment(f"arn:aws:iam::{ACCOUNT}:policy/ours")),
     "LP09 the ARN of a policy in the program": ("LP09", attachment(UNKNOWN, deps={"policyArn": [urn(POLICY, "ours")]})),
     "LP09 a managed policy of the list": (
@@ -106,6 +144,38 @@ PASSING = {
         public(Condition={"ArnLike": {"aws:SourceArn": f"arn:aws:cloudfront::{ACCOUNT}:distribution/*"}}),
     ),
     "LP13 a service": ("LP13", public(Principal={"Service": "logging.s3.amazonaws.com"})),
+    "LP13 everyone of some addresses": (
+        "LP13",
+        public(Condition={"IpAddress": {"aws:SourceIp": ["198.51.100.0/24", "2001:db8::/32"]}}),
+    ),
+    "LP13 everyone but whom a Deny shuts out": (
+        "LP13",
+        planned(
+            "aws:apigateway/restApiPolicy:RestApiPolicy",
+            policy=document(
+                allow("execute-api:Invoke", "execute-api:/*", Principal="*"),
+                {
+                    "Effect": "Deny",
+                    "Principal": "*",
+                    "Action": "execute-api:*",
+                    "Resource": "execute-api:/*",
+                    "Condition": {"StringNotEquals": {"aws:SourceVpce": "vpce-1a2b3c4d"}},
+                },
+            ),
+        ),
+    ),
+    "LP13 an endpoint, which is another pack's": ("LP13", public("aws:ec2/vpcEndpoint:VpcEndpoint")),
+    "LP14 a rule": ("LP14", invoke("events.amazonaws.com", sourceArn=f"arn:aws:events:us-east-1:{ACCOUNT}:rule/r")),
+    "LP14 an API whose ARN comes later": ("LP14", invoke("apigateway.amazonaws.com", sourceArn=UNKNOWN)),
+    "LP14 a bucket": ("LP14", invoke("s3.amazonaws.com", sourceArn="arn:aws:s3:::b", sourceAccount=UNKNOWN)),
+    "LP14 a skill": ("LP14", invoke("alexa-appkit.amazon.com", eventSourceToken="amzn1.ask.skill.1")),
+    "LP14 rotation, by account": ("LP14", invoke("secretsmanager.amazonaws.com", sourceAccount=ACCOUNT)),
+    "LP14 an account": ("LP14", invoke(ACCOUNT)),
+    "LP14 a role": ("LP14", invoke(f"{ROLES}caller")),
+    "LP15 an endpoint for everything": (
+        "LP15",
+        planned("aws:ec2/vpcEndpoint:VpcEndpoint", policy=document(allow("*", "*", Principal="*"))),
+    ),
     "LP15 a document that says what exists": (
         "LP15",
         identity(allow("s3:GetObject", Condition={"StringEquals": {"s3:ExistingObjectTag/team": "ml"}})),
@@ -138,6 +208,30 @@ FAILING = {
         "'s3:*'",
     ),
     "LP01 in a managed policy": ("LP01", planned(POLICY, policy=document(allow("s3:*"))), "'s3:*'"),
+    "LP01 everything but something": (
+        "LP01",
+        identity({"Effect": "Allow", "NotAction": "iam:*", "Resource": "*"}),
+        "NotAction covers",
+    ),
+    "LP01 a service without data": (
+        "LP01",
+        identity(allow("groundstation:Get*", "*")),
+        "'groundstation:Get*' covers 1 actions that change something: groundstation:Get*",
+    ),
+    "LP01 what has no name yet": ("LP01", identity(allow("s3:Frobnicate*")), "'s3:Frobnicate*' covers"),
+    "LP01 services by wildcard": ("LP01", identity(allow("*:Frobnicate*", "*")), "change something: other:*"),
+    "LP02 a service without data": ("LP02", identity(allow("groundstation:GetConfig", "*")), "groundstation:GetConfig"),
+    "LP02 what has no name yet": ("LP02", identity(allow("s3:Frobnicate", "*")), "s3:Frobnicate"),
+    "LP02 everything but something": (
+        "LP02",
+        identity({"Effect": "Allow", "NotAction": "iam:*", "Resource": "*"}),
+        "on named ones",
+    ),
+    "LP02 every resource but one": (
+        "LP02",
+        identity({"Effect": "Allow", "Action": "s3:GetObject", "NotResource": "arn:aws:s3:::b/*"}),
+        "s3:GetObject",
+    ),
     "LP02 star": ("LP02", identity(allow("s3:GetObject", "*")), "s3:GetObject"),
     "LP02 all of a service": ("LP02", identity(allow("s3:GetObject", "arn:aws:s3:::*")), "s3:GetObject"),
     "LP02 stars for every part": ("LP02", identity(allow("s3:GetObject", "arn:*:*:*:*:*")), "s3:GetObject"),
@@ -153,6 +247,21 @@ FAILING = {
         "LP03",
         identity(allow("iam:PassRole", f"{ROLES}mlplatform-other/*", Condition=TO_ECS)),
         "outside",
+    ),
+    "LP03 every action but some": (
+        "LP03",
+        identity({"Effect": "Allow", "NotAction": "s3:*", "Resource": "*"}),
+        "iam:PassRole on '*'",
+    ),
+    "LP03 every resource but one": (
+        "LP03",
+        identity({"Effect": "Allow", "Action": "iam:PassRole", "NotResource": f"{ROLES}admin"}),
+        "iam:PassRole on '*'",
+    ),
+    "LP04 every action but some": (
+        "LP04",
+        identity({"Effect": "Allow", "NotAction": "s3:*", "Resource": "*"}),
+        "without StringEquals",
     ),
     "LP04 no condition": ("LP04", identity(allow("iam:PassRole", f"{ROLES}a")), "without StringEquals"),
     "LP04 a condition that an absent key passes": (
@@ -215,6 +324,64 @@ FAILING = {
         identity(allow("dynamodb:Scan", f"arn:aws:dynamodb:us-east-1:{ACCOUNT}:table/*")),
         "dynamodb:Scan",
     ),
+    "LP07 a service without data": (
+        "LP07",
+        identity(allow("groundstation:GetConfig", "arn:aws:groundstation:*:*:*")),
+        "groundstation:GetConfig on",
+    ),
+    "LP07 every action but some": (
+        "LP07",
+        identity({"Effect": "Allow", "NotAction": "iam:*", "Resource": "*"}),
+        "s3:GetObject",
+    ),
+    "LP08 star": ("LP08", identity(allow("s3:PutBucketPolicy", "*")), "s3:PutBucketPolicy on '*'"),
+    "LP08 all roles": (
+        "LP08",
+        identity(allow("iam:putrolepolicy", f"{ROLES}*")),
+        "iam:PutRolePolicy on 'arn:aws:iam::123456789012:role/*'",
+    ),
+    "LP08 through a wildcard": ("LP08", identity(allow("sqs:*", "*")), "sqs:AddPermission"),
+    "LP08 grants through a service": (
+        "LP08",
+        identity(
+            allow(
+                "kms:CreateGrant", KEYS, Condition={"StringEquals": {"kms:ViaService": "ec2.us-east-1.amazonaws.com"}}
+            )
+        ),
+        "kms:CreateGrant",
+    ),
+    "LP08 a boundary that an absent key passes": (
+        "LP08",
+        identity(
+            allow(
+                "iam:CreateRole", "*", Condition={"StringEqualsIfExists": {"iam:PermissionsBoundary": "arn:a:b:c:d:e"}}
+            )
+        ),
+        "iam:CreateRole",
+    ),
+    "LP08 any boundary": (
+        "LP08",
+        identity(allow("iam:CreateRole", "*", Condition={"StringLike": {"iam:PermissionsBoundary": "*"}})),
+        "iam:CreateRole",
+    ),
+    "LP08 an action without resource type": ("LP08", identity(allow("logs:PutResourcePolicy", "*")), "on '*'"),
+    "LP08 a service without data": ("LP08", identity(allow("groundstation:PutConfig", "*")), "groundstation:PutConfig"),
+    "LP08 every resource but one": (
+        "LP08",
+        identity({"Effect": "Allow", "Action": "s3:PutBucketPolicy", "NotResource": "arn:aws:s3:::b"}),
+        "s3:PutBucketPolicy on '*'",
+    ),
+    "LP08 in a permission set": (
+        "LP08",
+        planned(
+            "aws:ssoadmin/permissionSetInlinePolicy:PermissionSetInlinePolicy",
+            inlinePolicy=document(allow("s3:PutBucketPolicy", "*")),
+        ),
+        "inlinePolicy, statement 1",
+    ),
+    "LP10 a user": ("LP10", planned("aws:iam/user:User", name="u"), "a user"),
+    "LP10 an access key": ("LP10", planned("aws:iam/accessKey:AccessKey", user=UNKNOWN), "an access key"),
+    "LP10 a password": ("LP10", planned("aws:iam/userLoginProfile:UserLoginProfile", user="u"), "a password"),
     "LP09 administrator": ("LP09", attachment("arn:aws:iam::aws:policy/AdministratorAccess"), "AdministratorAccess"),
     "LP09 on the role": (
         "LP09",
@@ -268,6 +435,71 @@ FAILING = {
         "allows AWS '*'",
     ),
     "LP13 a bucket's own policy": ("LP13", public(BUCKET), "allows AWS '*'"),
+    "LP13 everyone of wide ranges": (
+        "LP13",
+        public(Condition={"IpAddress": {"aws:SourceIp": ["198.51.100.0/24", "0.0.0.0/1"]}}),
+        "allows AWS '*'",
+    ),
+    "LP13 everyone, and a Deny of something else": (
+        "LP13",
+        planned(
+            "aws:s3/bucketPolicy:BucketPolicy",
+            policy=document(
+                allow(["s3:GetObject", "s3:PutObject"], Principal="*"),
+                {
+                    "Effect": "Deny",
+                    "Principal": "*",
+                    "Action": "s3:GetObject",
+                    "Resource": "*",
+                    "Condition": {"StringNotEquals": {"aws:SourceVpce": "vpce-1a2b3c4d"}},
+                },
+            ),
+        ),
+        "allows AWS '*'",
+    ),
+    "LP13 everyone, and a Deny that also asks for more": (
+        "LP13",
+        planned(
+            "aws:s3/bucketPolicy:BucketPolicy",
+            policy=document(
+                allow("s3:GetObject", Principal="*"),
+                {
+                    "Effect": "Deny",
+                    "Principal": "*",
+                    "Action": "s3:*",
+                    "Resource": "*",
+                    "Condition": {
+                        "StringNotEquals": {"aws:SourceVpce": "vpce-1a2b3c4d"},
+                        "Bool": {"aws:SecureTransport": "false"},
+                    },
+                },
+            ),
+        ),
+        "allows AWS '*'",
+    ),
+    "LP13 a search domain": (
+        "LP13",
+        planned(
+            "aws:opensearch/domain:Domain", accessPolicies=document(allow("es:ESHttpGet", "*", Principal={"AWS": "*"}))
+        ),
+        "accessPolicies, statement 1",
+    ),
+    "LP13 a registry": ("LP13", public("aws:ecr/registryPolicy:RegistryPolicy", Action="ecr:ReplicateImage"), "'*'"),
+    "LP14 everyone": ("LP14", invoke("*", sourceArn=f"arn:aws:s3:::{ACCOUNT}"), "everyone may invoke"),
+    "LP14 a service for anyone": ("LP14", invoke("events.amazonaws.com"), "no sourceArn"),
+    "LP14 a service for any account": ("LP14", invoke("sns.amazonaws.com", sourceAccount=ACCOUNT), "no sourceArn"),
+    "LP14 any source": (
+        "LP14",
+        invoke("events.amazonaws.com", sourceArn="arn:aws:events:*:*:rule/*"),
+        "anyone's will do",
+    ),
+    "LP14 a bucket of whoever has its name": (
+        "LP14",
+        invoke("s3.amazonaws.com", sourceArn="arn:aws:s3:::b"),
+        "no sourceAccount",
+    ),
+    "LP14 any skill": ("LP14", invoke("alexa-appkit.amazon.com"), "no eventSourceToken"),
+    "LP14 nobody knows who": ("LP14", invoke(UNKNOWN), "'principal' is unknown"),
     "LP15 unknown": ("LP15", planned(ROLE_POLICY, policy=UNKNOWN), "'policy' is unknown at preview"),
     "LP15 unknown in part": (
         "LP15",
@@ -280,6 +512,16 @@ FAILING = {
         "'inlinePolicies[0].policy' is unknown",
     ),
     "LP15 a trust is unknown": ("LP15", planned(ROLE, assumeRolePolicy=UNKNOWN), "'assumeRolePolicy' is unknown"),
+    "LP15 an endpoint's policy is unknown": (
+        "LP15",
+        planned("aws:ec2/vpcEndpointPolicy:VpcEndpointPolicy", policy=UNKNOWN),
+        "'policy' is unknown",
+    ),
+    "LP15 the policy of a catalogue is no policy": (
+        "LP15",
+        planned("aws:glue/resourcePolicy:ResourcePolicy", policy="{}"),
+        'must have "Version"',
+    ),
     "LP15 no JSON": ("LP15", planned(ROLE_POLICY, policy="{"), "is not JSON"),
     "LP15 a key twice": (
         "LP15",
@@ -289,7 +531,11 @@ FAILING = {
     "LP15 an element that does not exist": ("LP15", identity(allow("s3:GetObject", Actions="*")), "does not know"),
     "LP15 an action that does not exist": ("LP15", identity(allow("s3:GetObjct")), "did you mean 's3:GetObject'?"),
     "LP15 a service that does not exist": ("LP15", identity(allow("s4:GetObject")), "no action matches"),
-    "LP15 a service without data": ("LP15", identity(allow("athena:GetQueryResults")), "no data on service 'athena'"),
+    "LP15 a service without data": (
+        "LP15",
+        identity(allow("groundstation:GetConfig")),
+        "no data on service 'groundstation'",
+    ),
     "LP15 a condition key that does not exist": (
         "LP15",
         identity(allow("s3:GetObject", Condition={"StringEquals": {"s3:ExistingTag": "a"}})),
@@ -333,3 +579,71 @@ def test_settings_widen_what_is_allowed() -> None:
     assert not messages("LP04", passing, config={"LP04": {"passedToServices": ["ec2.amazonaws.com"]}})
     assert not messages("LP09", managed, config={"LP09": {"managedPolicies": ["ReadOnlyAccess"]}})
     assert not messages("LP12", source, config={"LP12": {"servicesWithoutSource": ["new.amazonaws.com"]}})
+
+
+def test_an_action_without_resource_type_may_be_listed() -> None:
+    logs = identity(allow(["logs:PutResourcePolicy", "events:PutPermission"], "*"))
+    found = messages("LP08", logs, config={"LP08": {"accountActions": ["logs:PutResourcePolicy"]}})
+    assert "events:PutPermission" in found
+    assert "logs:PutResourcePolicy" not in found
+
+
+HELD = [
+    planned(ROLE, name="r"),
+    planned(
+        "aws:iam/rolePolicyAttachment:RolePolicyAttachment",
+        role="r",
+        policyArn=UNKNOWN,
+        deps={"policyArn": [urn(POLICY, "boundary")]},
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("rule", "statement"),
+    [
+        ("LP01", allow("s3:*", "arn:aws:s3:::b")),
+        ("LP02", allow("s3:GetObject", "*")),
+        ("LP03", allow("iam:PassRole", "*", Condition=TO_ECS)),
+        ("LP04", allow("iam:PassRole", f"{ROLES}mlplatform/*")),
+        ("LP05", {"Effect": "Allow", "NotAction": "iam:*", "Resource": "*"}),
+        ("LP06", allow("iam:CreateAccessKey", "*")),
+        ("LP07", allow("s3:GetObject", "*")),
+        ("LP08", allow("s3:PutBucketPolicy", "*")),
+    ],
+)
+def test_a_boundary_is_judged_as_a_grant_only_where_somebody_holds_it(rule: str, statement: dict[str, Any]) -> None:
+    boundary = planned(POLICY, "boundary", policy=document(statement))
+    limited = planned(ROLE, "limited", permissionsBoundary=UNKNOWN, deps={"permissionsBoundary": [boundary.urn]})
+    assert messages(rule, boundary) == ""
+    assert messages(rule, boundary, limited) == ""
+    found = judged(rule, boundary, *HELD)
+    assert found
+    assert {finding.level for finding in found} == {"mandatory"}
+
+
+def test_only_what_nobody_can_read_cannot_be_exempted() -> None:
+    """An exemption of an unknown document would let through whatever it turns out to say."""
+
+    def exemptible(resource: PlannedResource) -> set[bool]:
+        check = lp15_documents_known_and_valid.RULE.check
+        assert check is not None
+        return {violation.exemptible for violation in check(resource, Settings(options=()))}
+
+    assert exemptible(planned(ROLE_POLICY, policy=UNKNOWN)) == {False}
+    assert exemptible(planned(ROLE_POLICY, policy="{")) == {False}
+    assert exemptible(identity(allow("s3:GetObjct"))) == {True}
+
+
+@pytest.mark.parametrize("action", ["groundstation:GetConfig", "groundstation:*", "s3:Frobnicate", "s3:Frob*"])
+def test_exempting_lp15_for_what_the_data_does_not_know_opens_no_hole(action: str) -> None:
+    resource = identity(allow(action, "*"))
+    assert messages("LP15", resource)
+    for rule in ("LP02", "LP07", "LP08"):
+        assert messages(rule, resource), rule
+
+
+def test_what_has_not_the_shape_of_an_action_is_not_quoted() -> None:
+    resource = identity(allow("hunter2 hunter2", "*"))
+    for rule in ("LP01", "LP02", "LP07", "LP08", "LP15"):
+        assert "hunter2" not in messages(rule, resource)

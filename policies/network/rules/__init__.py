@@ -1,0 +1,1 @@
+"""Rules of the pack, one to a module."""

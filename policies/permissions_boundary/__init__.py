@@ -1,0 +1,1 @@
+"""The permissions_boundary pack."""
