@@ -5,12 +5,16 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUN := $(BIN)/python -m cli
 
-.PHONY: help up down plan preview deploy destroy env docs costs check format lint types test test-quick bench lock clean
+.PHONY: help up down plan preview deploy destroy policy policy-state peers env docs costs check format lint types test \
+	test-quick bench lock clean
 
 help:
 	@echo "make up | down                      the stack local, on the emulator on this machine"
 	@echo "make plan STACK=dev                 tree, counts, policies and picture; no engine, account or credentials"
 	@echo "make preview|deploy|destroy STACK=… a stack of a real account"
+	@echo "make policy STACK=dev               policies alone: text here, JSON and SARIF in build/policy"
+	@echo "make policy-state FILE=state.json   the same for what pulumi stack export wrote, on the engine"
+	@echo "make peers                          what checkov, parliament and cloudsplaining say of the stacks"
 	@echo "make env STACK=… [SECRETS=1]        shell exports for an MLflow client"
 	@echo "make check                          format, lint, types, all tests (what CI runs)"
 	@echo "make test | test-quick              all tests | those without engine and services"
@@ -39,6 +43,15 @@ deploy: $(VENV)/.installed
 destroy: $(VENV)/.installed
 	@$(RUN) destroy --stack $(STACK) $(if $(YES),--yes)
 
+policy: $(VENV)/.installed
+	@$(BIN)/python -m cli.policy program --stack $(STACK)
+
+policy-state: $(VENV)/.installed
+	@$(BIN)/python -m cli.policy state --file $(or $(FILE),$(error FILE=… names what `pulumi stack export` wrote))
+
+peers: $(VENV)/.installed .venv-peers/.installed
+	@$(BIN)/python -m peers local dev prod
+
 env: $(VENV)/.installed
 	@$(RUN) env --stack $(STACK) $(if $(SECRETS),--secrets)
 
@@ -64,9 +77,16 @@ types: $(VENV)/.installed .venv-mlflow/.installed
 	.venv-mlflow/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r services/mlflow/requirements.lock
 	@touch $@
 
+# Tools that pin older versions of what others need.
+.venv-peers/.installed: peers/requirements.lock $(VENV)/.installed
+	$(PYTHON) -m venv .venv-peers
+	.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r peers/requirements.lock
+	@touch $@
+
 # Engine tests wait for the provider's polling most of the time, so several run side by side.
-test: $(VENV)/.installed .venv-mlflow/.installed
+test: $(VENV)/.installed .venv-mlflow/.installed .venv-peers/.installed
 	$(BIN)/python -m pytest tests/unit tests/program --numprocesses 2
+	$(BIN)/python -m pytest tests/peers
 	$(BIN)/python -m pytest tests/services
 	$(BIN)/python -m pytest tests/engine --numprocesses 5 --dist load
 
@@ -78,10 +98,12 @@ check: format lint types test
 bench: $(VENV)/.installed .venv-mlflow/.installed
 	$(BIN)/python -m bench.plan
 	$(BIN)/python -m bench.service
+	$(BIN)/python -m bench.policies
 
 lock: $(VENV)/.installed
 	$(BIN)/uv pip compile --quiet --no-annotate --generate-hashes --python-version 3.11 requirements.txt -o requirements.lock
 	$(BIN)/uv pip compile --quiet --no-annotate --generate-hashes --python-version 3.11 requirements.txt requirements-dev.txt -o requirements-dev.lock
+	$(BIN)/uv pip compile --quiet --no-annotate --generate-hashes --python-version 3.11 peers/requirements.txt -o peers/requirements.lock
 
 clean:
 	rm -rf build .pytest_cache .ruff_cache .hypothesis

@@ -77,6 +77,7 @@ def _down(root: Path, folder: Path) -> int:
     if running is not None:
         engine = _engine(root, running.url)
         if STACK in engine.stacks():
+            engine.read("cancel", STACK, "--yes")  # the lock of an update that was killed
             code = engine.run("destroy", "--stack", STACK, "--yes", "--skip-preview", "--non-interactive")
             if code:
                 return code

@@ -8,7 +8,6 @@ import argparse
 import json
 import subprocess
 import sys
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -19,7 +18,8 @@ from cli.engine import NoEngineError, find_engine
 from cli.plan.recorder import record
 from cli.plan.report import judge
 from cli.plan.stack_file import read_stack
-from cli.policy_packs import policy_config
+from cli.policy_packs import FOLDER as PACKS
+from cli.policy_packs import policy_pack_options
 from policies.framework.adapter import EXEMPTED, EXEMPTED_BY, FAIL_CLOSED, FIX
 from policies.framework.exemptions import RULE as EXEMPTIONS
 from policies.framework.exemptions import ExemptionError
@@ -69,11 +69,10 @@ def policy_state(root: Path, file: Path, config: Path | None = None) -> int:
     stack = first[0].removeprefix("urn:pulumi:")
     engine = find_engine(root, {})
     _progress(f"judging {len(resources)} resources of {project}/{stack} on the engine")
-    with tempfile.TemporaryDirectory() as folder:
-        settings = Path(folder) / "config.json"
-        settings.write_text(config.read_text() if config else json.dumps(policy_config(root)))
-        pack = ("--policy-pack", str(root / "policies"), "--policy-pack-config", str(settings))
-        code, output = engine.capture("policy", "analyze", "--file", str(file.absolute()), *pack, "--json")
+    pack = policy_pack_options(root)
+    if config is not None:
+        pack = ["--policy-pack", str(root / PACKS), "--policy-pack-config", str(config.absolute())]
+    code, output = engine.capture("policy", "analyze", "--file", str(file.absolute()), *pack, "--json")
     lines = output.splitlines()
     events = [cast("dict[str, Any]", json.loads(line)) for line in lines if line.startswith("{")]
     said = [line for line in lines if line and not line.startswith("{")]

@@ -4,26 +4,24 @@ import json
 from pathlib import Path
 from typing import Any
 
-CONFIG = "config.json"
-"""In each pack's folder: what the platform's own stacks declare, in the shape of `--policy-pack-config`."""
+FOLDER = "policies"
+"""Serves all packs in one process; each of them can be named by its own folder too."""
 
 
 def policy_packs(root: Path) -> list[Path]:
-    """Folders of the packs."""
-    return sorted(file.parent for file in (root / "policies").glob("*/PulumiPolicy.yaml"))
+    """Folders of the single packs."""
+    return sorted(file.parent for file in (root / FOLDER).glob("*/PulumiPolicy.yaml"))
 
 
 def policy_pack_options(root: Path) -> list[str]:
-    """`--policy-pack` and `--policy-pack-config` for each pack; the engine pairs them by their order."""
-    return [
-        option
-        for pack in policy_packs(root)
-        for option in ("--policy-pack", str(pack), "--policy-pack-config", str(pack / CONFIG))
-    ]
+    """The engine's options for all packs, configured as the platform's own stacks need it."""
+    return ["--policy-pack", str(root / FOLDER), "--policy-pack-config", str(_config(root))]
 
 
 def policy_config(root: Path) -> dict[str, Any]:
-    """The configuration of all packs, for judging offline."""
-    return {
-        name: value for pack in policy_packs(root) for name, value in json.loads((pack / CONFIG).read_text()).items()
-    }
+    """That configuration, for judging offline."""
+    return json.loads(_config(root).read_text())
+
+
+def _config(root: Path) -> Path:
+    return root / FOLDER / "config.json"

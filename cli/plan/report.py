@@ -49,8 +49,14 @@ def judge(root: Path, recording: Recording, config: Mapping[str, Any] | None = N
     Raises:
         ExemptionError: The file of exemptions cannot be read.
     """
+    given = {**policy_config(root), **(config or {})}
+    return evaluate(planned(recording), config=given, exemptions=load())
+
+
+def planned(recording: Recording) -> list[PlannedResource]:
+    """What a provider manages of a recording, as policies see it."""
     accounts = json.loads(recording.stack.config.get("aws:allowedAccountIds", "[]"))
-    planned = [
+    return [
         PlannedResource(
             urn=resource.urn,
             type=resource.type,
@@ -67,7 +73,6 @@ def judge(root: Path, recording: Recording, config: Mapping[str, Any] | None = N
         for resource in recording.resources
         if resource.custom
     ]
-    return evaluate(planned, config={**policy_config(root), **(config or {})}, exemptions=load())
 
 
 def as_json(recording: Recording, findings: list[Finding]) -> dict[str, Any]:

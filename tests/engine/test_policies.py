@@ -9,6 +9,19 @@ HEAD = """
 import json
 import pulumi_aws as aws
 
+from lib.documents.boundary import boundary_policy
+from lib.naming import Target
+
+target = Target(
+    partition="aws", dns_suffix="amazonaws.com", region="us-east-1", account_id="123456789012", zones=("a", "b")
+)
+bound = "arn:aws:iam::123456789012:policy/mlplatform/mlplatform-boundary"
+boundary = aws.iam.Policy(
+    "boundary",
+    name="mlplatform-boundary",
+    path="/mlplatform/",
+    policy=boundary_policy(target, arn=bound, role_path="/mlplatform/", regions=[]),
+)
 trust = {
     "Version": "2012-10-17",
     "Statement": [{
@@ -18,7 +31,14 @@ trust = {
         "Condition": {"StringEquals": {"aws:SourceAccount": "123456789012"}},
     }]
 }
-role = aws.iam.Role("role", name="role", assume_role_policy=json.dumps(trust))
+
+
+def a_role(name, **more):
+    given = {"path": "/mlplatform/", "permissions_boundary": bound, "assume_role_policy": json.dumps(trust), **more}
+    return aws.iam.Role(name, name=f"mlplatform-{name}", **given)
+
+
+role = a_role("role")
 
 
 def grant(action, resource):
@@ -27,16 +47,45 @@ def grant(action, resource):
 
 
 """
+JOBS = "arn:aws:sagemaker:us-east-1:123456789012:training-job/mlplatform-*"
+OWN_ROLES = "arn:aws:iam::123456789012:role/mlplatform/*"
 FAULTS = {
     "a wildcard grant": ('aws.iam.RolePolicy("p", role=role.name, policy=grant("s3:*", "*"))', "LP01"),
     "a grant that is unknown at preview": (
         'aws.iam.RolePolicy("p", role=role.name, policy=role.arn.apply(lambda arn: grant("s3:*", arn)))',
         "LP15",
     ),
+    "an escalation that only two documents together make": (
+        f'aws.iam.RolePolicy("a", role=role.name, policy=grant("sagemaker:CreateTrainingJob", "{JOBS}"))\n'
+        'aws.iam.RolePolicy("b", role=role.name, policy=json.dumps({"Version": "2012-10-17", "Statement": [{'
+        f'"Effect": "Allow", "Action": "iam:PassRole", "Resource": "{OWN_ROLES}",'
+        '"Condition": {"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}}}]}))',
+        "LP06",
+    ),
+    "a role without boundary": ('a_role("bare", permissions_boundary=None)', "PB01"),
+    "a boundary that can be taken off": (
+        'aws.iam.Policy("weak-boundary", name="mlplatform-weak", policy=grant("iam:*", "*"))',
+        "PB03",
+    ),
+    "a port open to the world": (
+        'aws.ec2.SecurityGroup("g", ingress=[{"protocol": "tcp", "from_port": 22, "to_port": 22,'
+        ' "cidr_blocks": ["0.0.0.0/0"]}])',
+        "NW01",
+    ),
+    "a port opened beside its group": (
+        'g = aws.ec2.SecurityGroup("g", description="ours")\n'
+        'aws.vpc.SecurityGroupIngressRule("r", security_group_id=g.id, ip_protocol="tcp", from_port=443, to_port=443,'
+        ' cidr_ipv4="0.0.0.0/0")',
+        "NW01",
+    ),
     "a public database": (
         'aws.rds.Instance("d", identifier="d", engine="postgres", instance_class="db.t4g.micro", allocated_storage=20,'
         ' username="u", manage_master_user_password=True, storage_encrypted=True, publicly_accessible=True)',
         "DP02",
+    ),
+    "a notebook with root": (
+        'aws.sagemaker.NotebookInstance("n", name="n", role_arn=role.arn, instance_type="ml.t3.medium")',
+        "CP06",
     ),
 }
 

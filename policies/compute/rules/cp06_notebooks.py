@@ -28,6 +28,12 @@ RULE = Rule(
     link="https://docs.aws.amazon.com/sagemaker/latest/dg/appendix-notebook-and-internet-access.html",
     frameworks=(nist("SC-7"), nist("AC-6"), well_architected("SEC05-BP02")),
     types=("aws:sagemaker/notebookInstance:NotebookInstance",),
-    anchors=("CKV_AWS_122", "CKV_AWS_307", "AwsSolutions-SM1", "AwsSolutions-SM3"),
+    anchors=(
+        "CKV_AWS_122",
+        "CKV_AWS_307",
+        "AwsSolutions-SM1",
+        "AwsSolutions-SM3",
+        "CKV_AWS_306",
+    ),
     check=_check,
 )

@@ -49,6 +49,10 @@ RULE = Rule(
         "aws:docdb/cluster:Cluster",
         "aws:neptune/cluster:Cluster",
     ),
-    anchors=("CKV_AWS_327",),
+    anchors=(
+        "CKV_AWS_327",
+        "CKV_AWS_16",
+        "CKV_AWS_96",
+    ),
     check=_check,
 )

@@ -214,6 +214,10 @@ RULE = Rule(
         well_architected("SEC08-BP02"),
     ),
     types=_BUCKETS,
-    anchors=("CKV_AWS_145",),
+    anchors=(
+        "CKV_AWS_145",
+        "CKV2_AWS_6",
+        "CKV_AWS_21",
+    ),
     check_stack=_check,
 )

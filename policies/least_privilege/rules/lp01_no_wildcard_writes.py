@@ -46,7 +46,12 @@ RULE = Rule(
         well_architected("SEC03-BP02"),
     ),
     types=IDENTITY_TYPES,
-    anchors=("CKV_AWS_62", "CKV_AWS_63", "AwsSolutions-IAM5"),
+    anchors=(
+        "CKV_AWS_62",
+        "CKV_AWS_63",
+        "AwsSolutions-IAM5",
+        "CKV2_AWS_40",
+    ),
     check=each_statement(Kind.IDENTITY, _judge),
     check_stack=each_held(_judge),
 )

@@ -43,7 +43,10 @@ RULE = Rule(
         well_architected("SEC03-BP02"),
     ),
     types=IDENTITY_TYPES,
-    anchors=("CKV_AWS_355",),
+    anchors=(
+        "CKV_AWS_355",
+        "CKV_AWS_290",
+    ),
     check=each_statement(Kind.IDENTITY, _judge),
     check_stack=each_held(_judge),
 )

@@ -129,7 +129,14 @@ RULE = Rule(
     link="https://docs.aws.amazon.com/vpc/latest/userguide/security-group-rules.html",
     frameworks=(cis("5.2"), cis("5.3"), nist("SC-7"), nist("AC-4"), well_architected("SEC05-BP02")),
     types=(*_GROUPS, *_APART),
-    anchors=("CKV_AWS_24", "CKV_AWS_260", "CKV_AWS_277", "CKV_AWS_382", "AwsSolutions-EC23"),
+    anchors=(
+        "CKV_AWS_24",
+        "CKV_AWS_260",
+        "CKV_AWS_277",
+        "CKV_AWS_382",
+        "AwsSolutions-EC23",
+        "CKV_AWS_25",
+    ),
     check=_check,
     check_stack=_check_stack,
     options=(

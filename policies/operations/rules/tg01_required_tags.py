@@ -11,7 +11,7 @@ from policies.framework.globs import matches
 from policies.framework.judge import unknown
 from policies.framework.resource import PlannedResource
 from policies.framework.rule import Level, Option, Rule, Settings, Severity, Violation, nist, well_architected
-from policies.framework.values import UNKNOWN, unknown_paths
+from policies.framework.values import UNKNOWN
 
 Tags = Mapping[str, Any]
 
@@ -38,14 +38,14 @@ def _check(resource: PlannedResource, settings: Settings) -> Iterator[Violation]
 
 
 def _remediate(resource: PlannedResource, settings: Settings) -> Mapping[str, Any] | None:
-    own: Tags | None = resource.raw("tags")
-    if any(unknown_paths(own, "tags")):
-        return None  # the whole map goes back, and nobody can write down what is unknown
+    own = resource.raw("tags")
+    if own is UNKNOWN:
+        return None  # what is in it cannot be kept
     there: Tags = {**_default_tags(resource), **(own or {})}
     derived = {"Project": resource.project, "Environment": resource.stack}
     missing = [name for name in settings.strings("requiredTags") if name in derived and name not in there]
     added = {name: derived[name] for name in missing if _fits(derived[name], _allowed(settings).get(name, ("*",)))}
-    return {"tags": {**(own or {}), **added}} if added else None
+    return {"tags": added} if added else None
 
 
 def _default_tags(resource: PlannedResource) -> Tags:
