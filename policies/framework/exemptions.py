@@ -135,7 +135,7 @@ def _too_broad(record: Exemption) -> str | None:
         return "is too broad: the URN must be urn:pulumi:<stack>::<project>::<type>::<name>"
     if is_glob(parts[2].rpartition("$")[2]):
         return "is too broad: the URN's type must be spelled out"
-    if len(re.sub(r"[*?\W_]", "", parts[3])) < _LEAST_LITERAL:
+    if is_glob(parts[3]) and len(re.sub(r"[*?\W_]", "", parts[3])) < _LEAST_LITERAL:
         return "is too broad: the URN must say which name is meant"
     if len(re.sub(r"\W", "", record.finding)) < _LEAST_LITERAL:
         return "is too broad: 'finding' must quote a part of the message"
