@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+import json
+from typing import Any, cast
 
 from policies.framework.resource import PlannedResource
 from policies.framework.values import UNKNOWN, UnknownPropertyError, unknown_paths
@@ -49,3 +50,15 @@ def whole(resource: PlannedResource, path: str) -> Any:
     for unknown in unknown_paths(value, path):
         raise UnknownPropertyError(path=unknown, urn=resource.urn)
     return value
+
+
+def of_provider(resource: PlannedResource, key: str) -> Any:
+    """Return what the resource's provider is configured with; its inputs are JSON texts on the engine."""
+    given: object = resource.provider.get(key)
+    return json.loads(given) if isinstance(given, str) else given
+
+
+def own_accounts(resource: PlannedResource) -> tuple[str, ...]:
+    """Return the accounts that the resource's provider may work in; none where nothing limits it."""
+    given: object = of_provider(resource, "allowedAccountIds")
+    return tuple(str(account) for account in cast("list[object]", given)) if isinstance(given, list) else ()

@@ -6,7 +6,6 @@ policies that could grant them past a boundary. So a boundary has to deny only w
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -14,6 +13,7 @@ from typing import Any, cast
 
 from policies.framework.globs import is_glob, matches
 from policies.framework.judge import unknown
+from policies.framework.reading import own_accounts
 from policies.framework.resource import Graph, PlannedResource
 from policies.framework.rule import Option, ResourceCheck, Settings, StackCheck, Violation
 from policies.framework.values import UNKNOWN
@@ -94,14 +94,7 @@ def of(policy: PlannedResource) -> Target:
     if not isinstance(name, str):
         name = f"{beginning}*" if isinstance(beginning, str) else "*"
     end = "/*" if path is UNKNOWN else f"{path or '/'}{name}"
-    return Target(name=f"policy{end}", accounts=_accounts(policy))
-
-
-def _accounts(resource: PlannedResource) -> tuple[str, ...]:
-    given: object = resource.provider.get("allowedAccountIds")
-    if isinstance(given, str):  # a provider's own inputs are JSON texts
-        given = json.loads(given)
-    return tuple(str(account) for account in cast("list[object]", given)) if isinstance(given, list) else ()
+    return Target(name=f"policy{end}", accounts=own_accounts(policy))
 
 
 def reaches(statement: Statement, target: Target) -> bool:

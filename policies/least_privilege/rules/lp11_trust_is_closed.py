@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
-from typing import cast
 
 from policies.framework.globs import is_glob
+from policies.framework.reading import own_accounts
 from policies.framework.resource import PlannedResource
 from policies.framework.rule import Level, Option, Rule, Settings, Severity, cis, nist, well_architected
 from policies.iam.document import Statement
@@ -27,7 +26,7 @@ def _judge(statement: Statement, resource: PlannedResource, settings: Settings) 
             if is_glob(principal):
                 yield f"{kind} {quote(principal)} trusts more than one named principal"
             elif kind == "AWS":
-                yield from _account(principal, {*_own(resource), *settings.strings("trustedAccounts")})
+                yield from _account(principal, {*own_accounts(resource), *settings.strings("trustedAccounts")})
 
 
 def _account(principal: str, known: set[str]) -> Iterator[str]:
@@ -36,15 +35,6 @@ def _account(principal: str, known: set[str]) -> Iterator[str]:
         yield "an AWS principal that is neither an account nor an ARN in one"
     elif found[1] not in known:
         yield f"account {found[1]} is neither in the provider's allowedAccountIds nor in trustedAccounts"
-
-
-def _own(resource: PlannedResource) -> set[str]:
-    allowed: object = resource.provider.get("allowedAccountIds")
-    if isinstance(allowed, str):  # a provider's own inputs are JSON texts
-        allowed = json.loads(allowed)
-    if not isinstance(allowed, list):
-        return set()
-    return {str(account) for account in cast("list[object]", allowed)}
 
 
 RULE = Rule(

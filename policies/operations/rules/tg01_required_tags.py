@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from policies.framework.globs import matches
 from policies.framework.judge import unknown
+from policies.framework.reading import of_provider
 from policies.framework.resource import PlannedResource
 from policies.framework.rule import Level, Option, Rule, Settings, Severity, Violation, nist, well_architected
 from policies.framework.values import UNKNOWN
@@ -49,9 +50,7 @@ def _remediate(resource: PlannedResource, settings: Settings) -> Mapping[str, An
 
 
 def _default_tags(resource: PlannedResource) -> Tags:
-    given: object = resource.provider.get("defaultTags")
-    if isinstance(given, str):  # a provider's own inputs are JSON texts
-        given = json.loads(given)
+    given: object = of_provider(resource, "defaultTags")
     if isinstance(given, list):
         given = next(iter(cast("list[object]", given)), None)
     tags = cast("Mapping[str, object]", given).get("tags") if isinstance(given, Mapping) else None
