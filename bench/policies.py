@@ -7,7 +7,7 @@ companions, a key, a database, a table, a function, a task, security groups and 
 
 - offline: `evaluate()`, as `make plan` calls it;
 - served: the packs' processes, asked what the engine asks: all packs in one process, and each in its own;
-- engine: previews without and with the packs; what one process with all of them adds is measured against the aim.
+- engine: previews without packs, with a pack that has no rules, and with all of them, in turn.
 
 Exits 1 if an aim is missed.
 """

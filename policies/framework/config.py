@@ -27,8 +27,14 @@ def settings_for(rule: Rule, config: Mapping[str, Any] | None) -> tuple[Level, S
 
 
 def check_names(config: Mapping[str, Any] | None, known: tuple[Rule, ...]) -> None:
-    """Refuse keys that configure nothing."""
-    names = {"all", *(rule.id for rule in known), *(rule.name for rule in known)}
-    strange = sorted(set(config or {}) - names)
+    """Refuse keys that configure nothing: rules that do not exist, and settings that a rule does not have."""
+    rules = {key: rule for rule in known for key in (rule.id, rule.name)}
+    strange = sorted(set(config or {}) - set(rules) - {"all"})
     if strange:
         raise ValueError(f"policy configuration for rules that do not exist: {', '.join(strange)}")
+    for key, entry in (config or {}).items():
+        if key != "all" and isinstance(entry, Mapping):
+            settings = {"enforcementLevel", *(option.name for option in rules[key].options)}
+            strange = sorted(set(cast("Mapping[str, Any]", entry)) - settings)
+            if strange:
+                raise ValueError(f"policy configuration of {key} has no setting {', '.join(strange)}")

@@ -105,7 +105,7 @@ class Exemptions:
 
     def problems(self, stack: str, ran: Sequence[str]) -> list[str]:
         """Say what is wrong with the records, once the rules ``ran`` have judged a stack."""
-        known = {rule.id for pack in packs() for rule in rules(pack)}
+        known = {rule.id for pack in packs() for rule in rules(pack)} if self.records else set[str]()
         found: list[str] = []
         for at, record in enumerate(self.records):
             where = f"record {at + 1} ({record.rule}, {record.urn})"

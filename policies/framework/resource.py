@@ -67,6 +67,9 @@ class Graph:
     resources: Sequence[PlannedResource]
     by_urn: Mapping[str, PlannedResource]
     by_type: Mapping[str, Sequence[PlannedResource]]
+    _values: dict[tuple[str, str], dict[str, list[PlannedResource]]] = field(
+        default_factory=dict[tuple[str, str], dict[str, "list[PlannedResource]"]], compare=False, repr=False
+    )
 
     @property
     def stack(self) -> str:
@@ -99,6 +102,16 @@ class Graph:
         if found:
             return found
         value = resource.raw(path)
-        if value is UNKNOWN or value is None:
+        if value is UNKNOWN or not isinstance(value, str):
             return []
-        return [other for other in self.of_types(types) if any(other.raw(key) == value for key in keys)]
+        matched = {other.urn for kind in types for key in keys for other in self._having(kind, key).get(value, ())}
+        return [self.by_urn[urn] for urn in sorted(matched)]
+
+    def _having(self, kind: str, key: str) -> Mapping[str, Sequence[PlannedResource]]:
+        """Resources of a type by the text they have as a property; made at the first question, as rules ask often."""
+        if (kind, key) not in self._values:
+            found = self._values.setdefault((kind, key), {})
+            for resource in self.by_type.get(kind, ()):
+                if isinstance(value := resource.raw(key), str):
+                    found.setdefault(value, []).append(resource)
+        return self._values[kind, key]

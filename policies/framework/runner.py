@@ -67,7 +67,8 @@ def evaluate(
         found.extend(evaluate_rules(pack, rules(pack), resources, config))
     if exemptions is None:
         return found
-    return _exempted(found, exemptions, resources, [rule.id for pack in chosen for rule in rules(pack)])
+    on = [rule.id for pack in chosen for rule in rules(pack) if settings_for(rule, config)[0] is not Level.DISABLED]
+    return _exempted(found, exemptions, resources, on)
 
 
 def _exempted(

@@ -79,7 +79,7 @@ def parse(value: Any, *, principals: bool) -> tuple[Statement, ...]:
     return _parse_text(value, principals) if isinstance(value, str) else _parse(value, principals)
 
 
-@lru_cache(maxsize=4096)  # many rules ask about one document
+@lru_cache(maxsize=65536)  # many rules ask about one document
 def _parse_text(text: str, principals: bool) -> tuple[Statement, ...]:
     try:
         value = json.loads(text, object_pairs_hook=_without_twins)

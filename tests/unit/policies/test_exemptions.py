@@ -184,3 +184,9 @@ def test_a_malformed_file_names_the_place(tmp_path: Path, text: str, said: str) 
 
 def test_the_stack_has_a_urn_of_its_own() -> None:
     assert stack_urn("dev", "ml") == "urn:pulumi:dev::ml::pulumi:pulumi:Stack::ml-dev"
+
+
+def test_a_record_of_a_rule_that_is_off_is_left_alone() -> None:
+    exemptions = Exemptions([record(**GOOD)], today=TODAY)
+    found = evaluate([named()], packs=["least_privilege"], config={"LP01": "disabled"}, exemptions=exemptions)
+    assert [f.rule for f in found] == []

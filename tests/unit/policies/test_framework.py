@@ -12,6 +12,7 @@ import pytest
 from pulumi_policy import proxy
 
 from policies.framework import adapter
+from policies.framework.resource import Graph
 from policies.framework.rule import Level, Option, Rule, Settings, Violation
 from policies.framework.runner import UNKNOWN, PlannedResource, evaluate, evaluate_rules, packs, rules
 from policies.framework.values import UnknownPropertyError
@@ -230,3 +231,17 @@ def test_an_advisory_rule_that_breaks_fails_the_engines_run() -> None:
     assert reported["XX01-database-encryption"] == []
     ((message, at),) = reported[adapter.FAIL_CLOSED]
     assert ("RuntimeError" in message, HIDDEN in message, at) == (True, False, urn(KEY))
+
+
+def test_a_setting_that_a_rule_does_not_have_is_refused() -> None:
+    with pytest.raises(ValueError, match="LP11 has no setting trustedAccount"):
+        evaluate([], config={"LP11": {"trustedAccount": ["1"]}})
+
+
+def test_a_reference_is_found_by_its_value_among_many() -> None:
+    groups = [planned("aws:ec2/securityGroup:SecurityGroup", f"g{at}", id=f"sg-{at}") for at in range(50)]
+    rule = planned("aws:ec2/securityGroupRule:SecurityGroupRule", securityGroupId="sg-7")
+    graph = Graph.of([*groups, rule])
+    found = graph.targets(rule, "securityGroupId", [groups[0].type], ["id", "name"])
+    assert [each.name for each in found] == ["g7"]
+    assert graph.targets(replace(rule, props={}), "securityGroupId", [groups[0].type], ["id"]) == []
