@@ -19,8 +19,9 @@ def policy_pack_options(root: Path) -> list[str]:
 
 
 def policy_config(root: Path) -> dict[str, Any]:
-    """That configuration, for judging offline."""
-    return json.loads(_config(root).read_text())
+    """That configuration, for judging offline; empty for a program that declares nothing."""
+    file = _config(root)
+    return json.loads(file.read_text()) if file.exists() else {}
 
 
 def _config(root: Path) -> Path:

@@ -13,7 +13,7 @@ from google.protobuf import struct_pb2
 from pulumi.runtime import config as pulumi_config
 from pulumi.runtime import mocks, rpc
 from pulumi.runtime import settings as pulumi_settings
-from pulumi.runtime.proto import resource_pb2
+from pulumi.runtime.proto import callback_pb2, resource_pb2
 from pulumi.runtime.stack import run_pulumi_func
 
 from cli.plan.answers import answers
@@ -89,6 +89,20 @@ class _NoMocks(mocks.Mocks):
 
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
         return "", cast("dict[str, Any]", args.inputs)
+
+
+class _Transforms:
+    """Takes transforms and asks none: what awsx makes inside is modelled as it is after them (cli/plan/awsx.py).
+
+    Pulumi's own would open a server in each recording, and recordings after it in the same process would wait for ever.
+    """
+
+    def register_transform(self, transform: object) -> callback_pb2.Callback:
+        del transform
+        return callback_pb2.Callback()
+
+    def register_stack_transform(self, transform: object) -> None:
+        del transform
 
 
 class RecordingMonitor(mocks.MockMonitor):
@@ -183,6 +197,7 @@ def record(root: Path, stack: Stack) -> Recording:
         loop = asyncio.new_event_loop()
         asyncio.set_event_loop(loop)
         mocks.set_mocks(_NoMocks(), project=stack.project, stack=stack.name, preview=True, monitor=monitor)
+        cast("Any", pulumi_settings.SETTINGS).callbacks = _Transforms()
         pulumi_config.set_all_config(dict(stack.config), sorted(stack.secret_keys))
         try:
             loop.run_until_complete(run_pulumi_func(lambda: _run(root)))

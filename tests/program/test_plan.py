@@ -40,7 +40,8 @@ def test_the_tree_shows_every_resource_once_and_what_is_protected(plan: Plan) ->
 def test_plan_writes_what_it_found_without_secrets(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for name in ("__main__.py", "Pulumi.yaml", "Pulumi.local.yaml"):
         (tmp_path / name).symlink_to(ROOT / name)
-    (tmp_path / "services").symlink_to(ROOT / "services")
+    for name in ("services", "policies"):
+        (tmp_path / name).symlink_to(ROOT / name)
     assert report.plan(tmp_path, "local", {"mlplatform:mlflow": _with_password()}) == 0
     written = (tmp_path / "build" / "plan" / "local.json").read_text()
     content = json.loads(written)
