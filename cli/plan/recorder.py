@@ -94,7 +94,7 @@ class _NoMocks(mocks.Mocks):
 class _Transforms:
     """Takes transforms and asks none: what awsx makes inside is modelled as it is after them (cli/plan/awsx.py).
 
-    Pulumi's own would open a server in each recording, and recordings after it in the same process would wait for ever.
+    Pulumi's own would open a server in each recording, for an engine that there is not.
     """
 
     def register_transform(self, transform: object) -> callback_pb2.Callback:
