@@ -63,8 +63,6 @@ class ArtifactStore(Component):
         )
         self.ready = bucket.bucket_name
         self.log_bucket = None
-        # New artifacts are events on the account's default bus, for whatever wants to react.
-        aws.s3.BucketNotification(name, bucket=self.ready, eventbridge=True, opts=self._child)
         if settings.access_logs:
             log_bucket = deployment.names.of(f"logs-{unique}", limit=BUCKET_NAME_LIMIT)
             self.log_bucket = self._access_logs(name, args, log_bucket)

@@ -148,7 +148,6 @@ FREE: dict[str, str] = {
     "aws:rds/subnetGroup:SubnetGroup": "free",
     "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration": "free; transitions cost by object",
     "aws:s3/bucketLogging:BucketLogging": "free; the logs are in a bucket",
-    "aws:s3/bucketNotification:BucketNotification": "free; so are S3's events on the default bus",
     "aws:s3/bucketOwnershipControls:BucketOwnershipControls": "free",
     "aws:s3/bucketPolicy:BucketPolicy": "free",
     "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock": "free",
