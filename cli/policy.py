@@ -9,6 +9,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
@@ -154,9 +155,13 @@ def _remedied(event: Mapping[str, Any]) -> Finding:
     )
 
 
+@cache
+def _by_name() -> Mapping[str, tuple[str, Rule]]:
+    return {rule.name: (pack, rule) for pack in packs() for rule in rules(pack)}
+
+
 def _rule(name: str) -> tuple[str, Rule]:
-    known = {rule.name: (pack, rule) for pack in packs() for rule in rules(pack)}
-    return known.get(name, ("exemptions", EXEMPTIONS))
+    return _by_name().get(name, ("exemptions", EXEMPTIONS))
 
 
 def _show(root: Path, report: Report, name: str) -> int:

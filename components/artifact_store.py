@@ -8,7 +8,7 @@ import pulumi_aws as aws
 from components.base import Component, Deployment
 from components.bucket import Bucket, BucketArgs
 from components.encryption import Encryption
-from lib.documents.bucket import LOAD_BALANCER_PREFIX, access_log_delivery, load_balancer_log_delivery
+from lib.documents.bucket import access_log_delivery, load_balancer_log_delivery
 from settings.artifacts import ArtifactsSettings
 
 BUCKET_NAME_LIMIT = 63
@@ -88,7 +88,7 @@ class ArtifactStore(Component):
                 ],
                 statements=[
                     access_log_delivery(target, log_bucket, self.bucket),
-                    load_balancer_log_delivery(target, log_bucket, LOAD_BALANCER_PREFIX),
+                    load_balancer_log_delivery(target, log_bucket),
                 ],
             ),
             opts=self._child,

@@ -21,6 +21,13 @@ def allow(
     return _statement(sid, "Allow", actions, {"Resource": sorted(resources)}, conditions)
 
 
+def deny(
+    sid: str, actions: Sequence[str], resources: Sequence[str] = ("*",), *, conditions: Conditions | None = None
+) -> Statement:
+    """A statement of an identity's policy or a boundary that denies `actions` on `resources`."""
+    return _statement(sid, "Deny", actions, {"Resource": sorted(resources)}, conditions)
+
+
 def grant(
     sid: str,
     principal: str | Mapping[str, str | Sequence[str]],

@@ -107,11 +107,18 @@ def _type_name(annotation: Any) -> str:
         return _type_name(next(arg for arg in args if arg is not type(None)))
     if origin is Literal:
         return " &#124; ".join(map(str, args))
-    if origin in (list, dict):
-        return f"list of {_type_name(args[0])}" if origin is list else "map"
+    if origin is list:
+        return f"list of {_type_name(args[0])}"
     if hasattr(annotation, "__metadata__"):
         return _type_name(annotation.__origin__)
     if isinstance(annotation, type) and issubclass(annotation, Enum):
         return " &#124; ".join(f"`{member.value}`" for member in annotation)
-    names = {"str": "string", "int": "integer", "float": "number", "bool": "boolean", "SecretStr": "secret"}
+    names = {
+        "str": "string",
+        "int": "integer",
+        "float": "number",
+        "bool": "boolean",
+        "SecretStr": "secret",
+        "dict": "map",
+    }
     return names.get(annotation.__name__, "IPv4 range" if annotation is IPv4Network else annotation.__name__)

@@ -2,9 +2,8 @@
 
 import re
 from collections.abc import Sequence
-from typing import Any
 
-from lib.iam import Statement, document
+from lib.iam import allow, deny, document
 from lib.naming import Target
 
 MANAGED_POLICY_LIMIT = 6144
@@ -61,26 +60,22 @@ def boundary_policy(
     services = [f"{service}:*" for service in SERVICES]
     statements = [
         # IfExists, because a few requests name no resource and so no account.
-        _statement("OwnAccount", "Allow", services, conditions={"StringEqualsIfExists": own}),
-        *([_statement("OtherAccounts", "Allow", services, sorted(extra_arns))] if extra_arns else []),
-        _statement("OwnRoles", "Allow", ["iam:GetRole", "iam:PassRole"], [roles]),
-        _statement(
-            "BoundariesStay", "Deny", ["iam:DeleteRolePermissionsBoundary", "iam:DeleteUserPermissionsBoundary"]
-        ),
-        _statement(
+        allow("OwnAccount", services, ["*"], conditions={"StringEqualsIfExists": own}),
+        *([allow("OtherAccounts", services, extra_arns)] if extra_arns else []),
+        allow("OwnRoles", ["iam:GetRole", "iam:PassRole"], [roles]),
+        deny("BoundariesStay", ["iam:DeleteRolePermissionsBoundary", "iam:DeleteUserPermissionsBoundary"]),
+        deny(
             "NoOtherBoundary",
-            "Deny",
             ["iam:CreateRole", "iam:PutRolePermissionsBoundary"],
             conditions={"StringNotEquals": {"iam:PermissionsBoundary": arn}},
         ),
-        _statement(
+        deny(
             "BoundaryStaysAsItIs",
-            "Deny",
             ["iam:CreatePolicyVersion", "iam:DeletePolicy", "iam:DeletePolicyVersion", "iam:SetDefaultPolicyVersion"],
             [arn],
         ),
         {"Sid": "OtherRoles", "Effect": "Deny", "Action": sorted(_ROLE_CHANGES), "NotResource": [roles]},
-        _statement("IdentitiesAndAccount", "Deny", _IDENTITIES),
+        deny("IdentitiesAndAccount", _IDENTITIES),
         {
             "Sid": "OtherRegions",
             "Effect": "Deny",
@@ -97,15 +92,3 @@ def boundary_policy(
             f"takes {MANAGED_POLICY_LIMIT}; use wildcards, or give an existing boundary in iam.permissionsBoundary"
         )
     return text
-
-
-def _statement(
-    sid: str,
-    effect: str,
-    actions: Sequence[str],
-    resources: Sequence[str] = ("*",),
-    *,
-    conditions: dict[str, Any] | None = None,
-) -> Statement:
-    condition = {"Condition": conditions} if conditions else {}
-    return {"Sid": sid, "Effect": effect, "Action": sorted(actions), "Resource": list(resources), **condition}

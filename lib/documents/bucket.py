@@ -32,14 +32,14 @@ LOAD_BALANCER_PREFIX = "load-balancer"
 """Key prefix of load balancers' access logs."""
 
 
-def load_balancer_log_delivery(target: Target, log_bucket: str, prefix: str) -> Statement:
+def load_balancer_log_delivery(target: Target, log_bucket: str) -> Statement:
     """Lets load balancers of this account write their access logs (Application Load Balancers user guide, "Enable
     access logs")."""
     return grant(
         "LoadBalancerLogs",
         {"Service": "logdelivery.elasticloadbalancing.amazonaws.com"},
         ["s3:PutObject"],
-        [target.s3_arn(f"{log_bucket}/{prefix}/AWSLogs/{target.account_id}/*")],
+        [target.s3_arn(f"{log_bucket}/{LOAD_BALANCER_PREFIX}/AWSLogs/{target.account_id}/*")],
         conditions={"ArnLike": {"aws:SourceArn": target.arn("elasticloadbalancing", "loadbalancer/*")}},
     )
 

@@ -25,6 +25,7 @@ from pulumi_policy import (
 from pulumi_policy import Severity as PulumiSeverity
 from pulumi_policy import policy as sdk
 
+from policies.framework.config import unknown_settings
 from policies.framework.exemptions import RULE as EXEMPTIONS
 from policies.framework.exemptions import Exemption, ExemptionError, Exemptions, load, stack_urn
 from policies.framework.judge import Verdict, failure, judge_resource, judge_stack
@@ -171,21 +172,18 @@ def misconfigured(given: Mapping[str, Sequence[str]]) -> str:
     """
     if not given:
         return ""
-    every = [rule for pack in packs() for rule in rules(pack)]
-    known = {rule.name: {option.name for option in rule.options} for rule in every}
-    known.update({name: set() for name in ("all", FAIL_CLOSED, EXEMPTED, EXEMPTIONS.name)})
-    names = {rule.id: rule.name for rule in every}
-    strange = [
-        f"there is no rule {name}" + (f"; it goes by {names[name]}" if name in names else "")
-        for name in given
-        if name not in known
-    ]
-    strange += [
-        f"{name} has no setting {setting}"
-        for name, settings in given.items()
-        for setting in settings
-        if setting not in known.get(name, {setting})
-    ]
+    known = {rule.name: rule for pack in packs() for rule in rules(pack)}
+    names = {rule.id: name for name, rule in known.items()}
+    strange: list[str] = []
+    for name, settings in given.items():
+        if name in known:
+            missing = unknown_settings(known[name], settings)
+        elif name in ("all", FAIL_CLOSED, EXEMPTED, EXEMPTIONS.name):
+            missing = list(settings)
+        else:
+            missing = []
+            strange.append(f"there is no rule {name}" + (f"; it goes by {names[name]}" if name in names else ""))
+        strange += [f"{name} has no setting {setting}" for setting in missing]
     return "; ".join(strange)
 
 

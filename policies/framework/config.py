@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
 from policies.framework.rule import Level, Rule, Settings
@@ -34,7 +34,11 @@ def check_names(config: Mapping[str, Any] | None, known: tuple[Rule, ...]) -> No
         raise ValueError(f"policy configuration for rules that do not exist: {', '.join(strange)}")
     for key, entry in (config or {}).items():
         if key != "all" and isinstance(entry, Mapping):
-            settings = {"enforcementLevel", *(option.name for option in rules[key].options)}
-            strange = sorted(set(cast("Mapping[str, Any]", entry)) - settings)
+            strange = unknown_settings(rules[key], set(cast("Mapping[str, Any]", entry)) - {"enforcementLevel"})
             if strange:
                 raise ValueError(f"policy configuration of {key} has no setting {', '.join(strange)}")
+
+
+def unknown_settings(rule: Rule, given: Iterable[str]) -> list[str]:
+    """Return the settings that a rule does not have."""
+    return sorted(set(given) - {option.name for option in rule.options})

@@ -20,8 +20,8 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from functools import cached_property
 
-from policies.framework.globs import is_glob, matches
-from policies.iam.patterns import subsumes, widest
+from policies.framework.globs import is_glob, matches, subsumes
+from policies.iam.patterns import widest
 from policies.iam.scope import condition, limits_resources, names_something, quote
 from policies.iam.union import Grant, Principal, Principals, arn_end, trusts
 

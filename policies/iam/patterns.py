@@ -15,30 +15,6 @@ def widest(pattern: str) -> str:
     return _VARIABLE.sub("*", pattern) if "$" in pattern else pattern
 
 
-def subsumes(wide: str, narrow: str) -> bool:
-    """Whether all that ``narrow`` covers is surely covered by ``wide``; when in doubt, it is not."""
-    return matches(wide, narrow) if not is_glob(narrow) else _subsumes(wide, narrow)
-
-
-@lru_cache(maxsize=65536)
-def _subsumes(wide: str, narrow: str) -> bool:
-    # As in matching a text, but that a star of the text is met only by a star.
-    at = place = 0
-    star, resume = -1, 0
-    while at < len(narrow):
-        if place < len(wide) and wide[place] == "*":
-            star, resume = place, at
-            place += 1
-        elif place < len(wide) and (wide[place] == narrow[at] or (wide[place] == "?" and narrow[at] != "*")):
-            at, place = at + 1, place + 1
-        elif star >= 0:
-            resume += 1
-            at, place = resume, star + 1
-        else:
-            return False
-    return not wide[place:].strip("*")
-
-
 def overlaps(one: str, other: str) -> bool:
     """Whether some text is covered by both patterns."""
     if not is_glob(other):

@@ -9,12 +9,12 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Any, cast
 
-from policies.framework.globs import is_glob, matches
+from policies.framework.globs import is_glob, matches, subsumes
 from policies.framework.resource import Graph, PlannedResource
 from policies.framework.rule import Settings, Violation
 from policies.framework.values import UNKNOWN
 from policies.iam.document import DocumentError, DocumentUnknownError, Statement
-from policies.iam.patterns import overlaps, subsumes, widest
+from policies.iam.patterns import overlaps, widest
 from policies.iam.places import Kind, StatementCheck, is_boundary, places, readable
 from policies.iam.scope import speaks_of
 

@@ -11,14 +11,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
-from policies.framework.globs import is_glob, matches
+from policies.framework.globs import is_glob, matches, subsumes
 from policies.framework.judge import unknown
 from policies.framework.reading import own_accounts
 from policies.framework.resource import Graph, PlannedResource
 from policies.framework.rule import Option, ResourceCheck, Settings, StackCheck, Violation
 from policies.framework.values import UNKNOWN
 from policies.iam.document import DocumentError, DocumentUnknownError, Statement
-from policies.iam.patterns import overlaps, subsumes, widest
+from policies.iam.patterns import overlaps, widest
 from policies.iam.places import IDENTITY_TYPES, Kind, is_boundary, places, readable
 from policies.iam.scope import speaks_of
 from policies.iam.union import principals

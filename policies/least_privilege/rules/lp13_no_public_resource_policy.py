@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from policies.framework.globs import is_glob
+from policies.framework.globs import is_glob, subsumes
 from policies.framework.resource import PlannedResource
 from policies.framework.rule import Level, Rule, Settings, Severity, Violation, nist, well_architected
 from policies.iam.document import Statement
-from policies.iam.patterns import subsumes
 from policies.iam.places import RESOURCE_TYPES, Kind, readable
 from policies.iam.scope import limits_callers, shuts_out
 

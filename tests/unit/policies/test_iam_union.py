@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from policies.framework.globs import subsumes
 from policies.framework.resource import Graph
 from policies.framework.runner import UNKNOWN, PlannedResource
 from policies.iam.document import Condition, Statement
-from policies.iam.patterns import overlaps, subsumes
+from policies.iam.patterns import overlaps
 from policies.iam.union import Document, Principal, principals, trusts
 from tests.unit.policies.harness import ACCOUNT, ROLE, ROLE_POLICY, allow, document, planned, trust, urn
 
