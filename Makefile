@@ -5,8 +5,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUN := $(BIN)/python -m cli
 
-.PHONY: help up down plan preview deploy destroy policy policy-state peers env docs costs check format lint types test \
-	test-quick bench lock clean
+.PHONY: help up down plan preview deploy destroy policy policy-state peers env dns login token logout docs costs \
+	check format lint types test test-engine test-others test-quick bench lock clean
 
 help:
 	@echo "make up | down                      the stack local, on the emulator on this machine"
@@ -16,13 +16,26 @@ help:
 	@echo "make policy-state FILE=state.json   the same for what pulumi stack export wrote, on the engine"
 	@echo "make peers                          what checkov, parliament and cloudsplaining say of the stacks"
 	@echo "make env STACK=… [SECRETS=1]        shell exports for an MLflow client"
+	@echo "make dns STACK=… [RESOLVER=1.1.1.1] a stack's DNS entries as a zone file, and whether they resolve yet"
+	@echo "make login STACK=… [NO_BROWSER=1]    log in; CONFIG=<address of the page> instead of STACK without the state"
+	@echo "make token|logout STACK=…           a token for curl and others | end the login"
 	@echo "make check                          format, lint, types, all tests (what CI runs)"
 	@echo "make test | test-quick              all tests | those without engine and services"
 	@echo "make bench | docs | costs           figures | docs/configuration.md | docs/costs.md"
 
-$(VENV)/.installed: requirements.lock requirements-dev.lock
+# uv installs in seconds what takes pip minutes; where it cannot reach the index that pip is configured for, pip does it.
+UV := .venv-uv/bin/uv
+install = $(UV) pip install --quiet --python $(1)/bin/python --require-hashes -r $(2) || \
+	$(1)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(2)
+
+$(UV): requirements-uv.lock
+	$(PYTHON) -m venv .venv-uv
+	.venv-uv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.lock
+	@touch $@
+
+$(VENV)/.installed: requirements.lock requirements-dev.lock $(UV)
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	$(call install,$(VENV),requirements-dev.lock)
 	@touch $@
 
 up: $(VENV)/.installed
@@ -55,6 +68,18 @@ peers: $(VENV)/.installed .venv-peers/.installed
 env: $(VENV)/.installed
 	@$(RUN) env --stack $(STACK) $(if $(SECRETS),--secrets)
 
+dns: $(VENV)/.installed
+	@$(RUN) dns --stack $(STACK) $(if $(RESOLVER),--resolver $(RESOLVER))
+
+login: $(VENV)/.installed
+	@$(RUN) login $(if $(CONFIG),--config $(CONFIG),--stack $(STACK)) $(if $(NO_BROWSER),--no-browser)
+
+token: $(VENV)/.installed
+	@$(RUN) token --stack $(STACK)
+
+logout: $(VENV)/.installed
+	@$(RUN) logout --stack $(STACK)
+
 docs: $(VENV)/.installed
 	@$(RUN) docs
 
@@ -70,25 +95,32 @@ lint: $(VENV)/.installed
 types: $(VENV)/.installed .venv-mlflow/.installed
 	$(BIN)/basedpyright
 	$(BIN)/basedpyright --project services/mlflow
+	$(BIN)/basedpyright --project services/api
 	$(BIN)/basedpyright --project examples/mlflow
+	$(BIN)/basedpyright --project client
 
-.venv-mlflow/.installed: services/mlflow/requirements.lock $(VENV)/.installed
+.venv-mlflow/.installed: services/mlflow/requirements.lock $(UV)
 	$(PYTHON) -m venv .venv-mlflow
-	.venv-mlflow/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r services/mlflow/requirements.lock
+	$(call install,.venv-mlflow,services/mlflow/requirements.lock)
 	@touch $@
 
 # Tools that pin older versions of what others need.
-.venv-peers/.installed: peers/requirements.lock $(VENV)/.installed
+.venv-peers/.installed: peers/requirements.lock $(UV)
 	$(PYTHON) -m venv .venv-peers
-	.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r peers/requirements.lock
+	$(call install,.venv-peers,peers/requirements.lock)
 	@touch $@
 
-# Engine tests wait for the provider's polling most of the time, so several run side by side.
+# Engine tests wait for the provider's polling most of the time, so they run beside all others.
 test: $(VENV)/.installed .venv-mlflow/.installed .venv-peers/.installed
-	$(BIN)/python -m pytest tests/unit tests/program --numprocesses 2
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync=line test-engine test-others
+
+test-engine: $(VENV)/.installed
+	$(BIN)/python -m pytest tests/engine --numprocesses 5 --dist load
+
+test-others: $(VENV)/.installed .venv-mlflow/.installed .venv-peers/.installed
+	$(BIN)/python -m pytest tests/unit tests/program --numprocesses 2 --dist loadfile
 	$(BIN)/python -m pytest tests/peers
 	$(BIN)/python -m pytest tests/services
-	$(BIN)/python -m pytest tests/engine --numprocesses 5 --dist load
 
 test-quick: $(VENV)/.installed
 	$(BIN)/python -m pytest tests/unit tests/program
@@ -100,10 +132,13 @@ bench: $(VENV)/.installed .venv-mlflow/.installed
 	$(BIN)/python -m bench.service
 	$(BIN)/python -m bench.policies
 
-lock: $(VENV)/.installed
-	$(BIN)/uv pip compile --quiet --no-annotate --generate-hashes --python-version 3.11 requirements.txt -o requirements.lock
-	$(BIN)/uv pip compile --quiet --no-annotate --generate-hashes --python-version 3.11 requirements.txt requirements-dev.txt -o requirements-dev.lock
-	$(BIN)/uv pip compile --quiet --no-annotate --generate-hashes --python-version 3.11 peers/requirements.txt -o peers/requirements.lock
+lock: $(UV)
+	$(UV) pip compile --quiet --no-annotate --generate-hashes --python-version 3.11 requirements-uv.txt -o requirements-uv.lock
+	$(UV) pip compile --quiet --no-annotate --generate-hashes --python-version 3.11 requirements.txt -o requirements.lock
+	$(UV) pip compile --quiet --no-annotate --generate-hashes --python-version 3.11 requirements.txt requirements-dev.txt -o requirements-dev.lock
+	$(UV) pip compile --quiet --no-annotate --generate-hashes --python-version 3.11 peers/requirements.txt -o peers/requirements.lock
+	$(UV) pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11 \
+		services/mlflow/requirements.txt -o services/mlflow/requirements.lock
 
 clean:
 	rm -rf build .pytest_cache .ruff_cache .hypothesis

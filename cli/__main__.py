@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pulumi
 
-from cli import local, remote
-from cli.engine import NoEngineError
+from cli import dns, local, login, remote
+from cli.engine import NoEngineError, find_engine
 from cli.plan import read_stack, record
 from cli.plan.picture import picture
 from cli.plan.report import plan
+from client.mlplatform_client import TokenError
+from lib.tables import page as tables_page
 from settings.docs import configuration
 
 ROOT = Path(__file__).parent.parent
@@ -23,7 +25,7 @@ def main(arguments: list[str] | None = None) -> int:
     args = _parser().parse_args(arguments)
     try:
         return _run(args)
-    except (NoEngineError, FileNotFoundError, TimeoutError, pulumi.RunError) as error:
+    except (NoEngineError, FileNotFoundError, TimeoutError, TokenError, pulumi.RunError) as error:
         print(f"error: {error}", file=sys.stderr)
     except subprocess.CalledProcessError as error:
         print(f"error: {' '.join(error.cmd[1:])} failed:\n{error.stderr or error.stdout}", file=sys.stderr)
@@ -39,6 +41,10 @@ def _run(args: argparse.Namespace) -> int:
         "deploy": lambda: remote.deploy(ROOT, args.stack, yes=args.yes),
         "destroy": lambda: remote.destroy(ROOT, args.stack, yes=args.yes),
         "env": lambda: remote.env(ROOT, args.stack, with_secrets=args.secrets, environment=_environment(args.stack)),
+        "dns": lambda: dns.show(ROOT, args.stack, resolver=args.resolver, environment=_environment(args.stack)),
+        "login": lambda: login.login(_door(args), browser=not args.no_browser),
+        "token": lambda: login.token(args.stack),
+        "logout": lambda: login.logout(args.stack),
         "docs": _docs,
     }
     return commands[args.command]()
@@ -48,8 +54,16 @@ def _environment(stack: str) -> dict[str, str]:
     return local.running_environment(ROOT) if stack == local.STACK else {}
 
 
+def _door(args: argparse.Namespace) -> login.Door:
+    if args.config:
+        return login.configured(args.config)
+    return login.deployed(args.stack, find_engine(ROOT, _environment(args.stack)).outputs(args.stack))
+
+
 def _docs() -> int:
     (ROOT / "docs" / "configuration.md").write_text(configuration())
+    tables = ROOT / "docs" / "tables.md"
+    tables.write_text(tables_page(tables.read_text()))
     (ROOT / "docs" / "architecture.svg").write_text(picture(record(ROOT, read_stack(ROOT, "prod"))))
     return 0
 
@@ -66,6 +80,9 @@ def _parser() -> argparse.ArgumentParser:
         ("deploy", "pulumi up with the policy packs"),
         ("destroy", "pulumi destroy, unless something is protected"),
         ("env", "shell exports for an MLflow client"),
+        ("dns", "the stack's DNS entries as a zone file, and whether they resolve yet"),
+        ("token", "print a token for the stack's APIs, refreshed if it is about to end"),
+        ("logout", "end the login to a stack"),
     ):
         command = commands.add_parser(name, help=text)
         command.add_argument("--stack", required=True, help="name of the stack, as in Pulumi.<stack>.yaml")
@@ -73,6 +90,13 @@ def _parser() -> argparse.ArgumentParser:
             command.add_argument("--yes", action="store_true", help="do not ask")
         if name == "env":
             command.add_argument("--secrets", action="store_true", help="print user and password too")
+        if name == "dns":
+            command.add_argument("--resolver", help="DNS server to ask, ADDRESS or ADDRESS:PORT")
+    command = commands.add_parser("login", help="log in to a stack by the browser")
+    door = command.add_mutually_exclusive_group(required=True)
+    door.add_argument("--stack", help="name of the stack, whose outputs say where its users log in")
+    door.add_argument("--config", help="address of the platform's page, or file of its config.json, instead")
+    command.add_argument("--no-browser", action="store_true", help="this machine has none: show the address")
     return parser
 
 

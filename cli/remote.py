@@ -2,6 +2,7 @@
 
 import json
 import shlex
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -11,8 +12,12 @@ from typing import Any, cast
 from cli.aws import aws_client
 from cli.engine import Engine, find_engine
 from cli.policy_packs import policy_pack_options
+from client.mlplatform_client import TokenError, logins
+from settings.mlflow import Auth
 
 APP_DELETION_SECONDS = 600
+DELETION_PROTECTION = ("deletionProtection", "deletionProtectionEnabled", "enableDeletionProtection")
+"""What AWS calls it: on databases and user pools (`ACTIVE`), on tables, on load balancers."""
 
 
 def preview(root: Path, stack: str) -> int:
@@ -58,7 +63,7 @@ def protections(state: list[dict[str, Any]]) -> Iterator[str]:
         inputs = _props(resource, "inputs")
         if resource.get("protect"):
             yield f"{name} ({resource['type']}): mlplatform:protection.protectResources is true"
-        if inputs.get("deletionProtection") or inputs.get("enableDeletionProtection"):
+        if any(inputs.get(key) in (True, "ACTIVE") for key in DELETION_PROTECTION):
             yield f"{name} ({resource['type']}): mlplatform:protection.deletionProtection is true"
 
 
@@ -133,18 +138,23 @@ def _props(value: Mapping[str, Any], key: str) -> dict[str, Any]:
     return cast("dict[str, Any]", value.get(key) or {})
 
 
-def environment_lines(outputs: Mapping[str, Any], credentials: Mapping[str, str] | None) -> list[str]:
-    """Shell exports for an MLflow client; user and password only where they are given."""
+def environment_lines(
+    outputs: Mapping[str, Any], credentials: Mapping[str, str] | None, token: str | None = None
+) -> list[str]:
+    """Shell exports for an MLflow client; user and password, or a token, only where they are given."""
     exports = {
         "AWS_REGION": outputs["region"],
         "AWS_DEFAULT_REGION": outputs["region"],  # the one that boto3 reads
         "MLFLOW_TRACKING_URI": outputs["mlflowTrackingUri"],
         "MLFLOW_ARTIFACT_ROOT": outputs["artifactRoot"],
-        "MLFLOW_TRACKING_SECRET_ARN": outputs["mlflowSecretArn"],
     }
+    if "mlflowSecretArn" in outputs:
+        exports["MLFLOW_TRACKING_SECRET_ARN"] = outputs["mlflowSecretArn"]
     if credentials:
         exports["MLFLOW_TRACKING_USERNAME"] = credentials["username"]
         exports["MLFLOW_TRACKING_PASSWORD"] = credentials["password"]
+    if token:
+        exports["MLFLOW_TRACKING_TOKEN"] = token
     return [f"export {name}={shlex.quote(value)}" for name, value in exports.items()]
 
 
@@ -152,6 +162,9 @@ def env(root: Path, stack: str, *, with_secrets: bool, environment: Mapping[str,
     """Prints what a client needs, as shell exports; gives the exit code."""
     engine = find_engine(root, environment or {})
     outputs = engine.outputs(stack)
+    if outputs.get("mlflowAuth") == Auth.COGNITO:
+        _token_environment(stack, outputs)
+        return 0
     credentials = None
     if with_secrets:
         credentials = read_credentials(engine, outputs["mlflowSecretArn"], outputs["region"])
@@ -159,6 +172,17 @@ def env(root: Path, stack: str, *, with_secrets: bool, environment: Mapping[str,
     if not with_secrets:
         print(f"# User and password are in the secret; to print them too: make env STACK={stack} SECRETS=1")
     return 0
+
+
+def _token_environment(stack: str, outputs: Mapping[str, Any]) -> None:
+    token, hint = None, f"not logged in to stack {stack}: {logins.how_to_log_in(stack)}"
+    try:
+        token = logins.fresh(stack)
+    except TokenError as error:
+        hint = str(error)
+    print("\n".join([*environment_lines(outputs, None, token), f"export MLPLATFORM_STACK={shlex.quote(stack)}"]))
+    if token is None:
+        print(f"# MLFLOW_TRACKING_TOKEN is not set: {hint}", file=sys.stderr)
 
 
 def read_credentials(engine: Engine, secret_arn: str, region: str) -> Mapping[str, str]:

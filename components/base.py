@@ -102,6 +102,7 @@ class Component(pulumi.ComponentResource):
         depends_on: list[pulumi.Resource] | None = None,
         ignore_changes: list[str] | None = None,
         delete_before_replace: bool | None = None,
+        provider: pulumi.ProviderResource | None = None,
     ) -> pulumi.ResourceOptions:
         """Options of a child with additions of its own."""
         return pulumi.ResourceOptions(
@@ -110,6 +111,7 @@ class Component(pulumi.ComponentResource):
             depends_on=depends_on,
             ignore_changes=ignore_changes,
             delete_before_replace=delete_before_replace,
+            provider=provider,
         )
 
     def merged_tags(self, name: str | None = None, **more: str) -> dict[str, str]:

@@ -73,6 +73,8 @@ class Database(Component):
     """TCP port."""
     secret_arn: pulumi.Output[str]
     """ARN of the master secret (JSON `username`, `password`)."""
+    arn: pulumi.Output[str]
+    """ARN of the cluster or the instance."""
     resource_id: pulumi.Output[str]
     """Changes when the database is replaced."""
     managed_secret: ManagedSecret
@@ -103,6 +105,7 @@ class Database(Component):
         database = self._cluster(name, logs) if settings.engine.is_aurora else self._instance(name, logs)
         self.endpoint = database.endpoint if isinstance(database, aws.rds.Cluster) else database.address
         self.secret_arn = database.master_user_secrets.apply(lambda secrets: str(secrets[0].secret_arn))
+        self.arn = database.arn
         self.resource_id = (
             database.cluster_resource_id if isinstance(database, aws.rds.Cluster) else database.resource_id
         )

@@ -7,16 +7,23 @@ import pulumi_aws as aws
 
 from components.base import Component, Deployment
 from lib.documents.key import key_policy
-from lib.iam import Statement, via_key
+from lib.iam import Statement, lend_key, via_key
 from settings.encryption import EncryptionSettings
 
 
 @dataclass(frozen=True, kw_only=True)
 class EncryptionArgs:
-    """The stack and its key settings."""
+    """The key to make.
+
+    Args:
+        deployment: The stack.
+        settings: Rotation, or an existing key.
+        distributions: Whether CloudFront reads what is under the key.
+    """
 
     deployment: Deployment
     settings: EncryptionSettings
+    distributions: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +37,10 @@ class KeyReference:
     def use(self, sid: str, *services: str, write: bool = False) -> Statement:
         """A statement that lets a role use the key through `services`, to read or also to write."""
         return via_key(self.deployment.target, self.alias, self.existing_arn, services, sid, write=write)
+
+    def lend(self, sid: str) -> list[Statement]:
+        """Statements that let a role have AWS services use the key on its behalf, as for snapshots."""
+        return lend_key(self.deployment.target, self.alias, self.existing_arn, sid)
 
 
 class Encryption(Component):
@@ -54,7 +65,7 @@ class Encryption(Component):
                 enable_key_rotation=True,
                 rotation_period_in_days=settings.rotation_period_days,
                 deletion_window_in_days=settings.deletion_window_days,
-                policy=key_policy(args.deployment.target),
+                policy=key_policy(args.deployment.target, distributions=args.distributions),
                 tags=self.merged_tags(names.of("key")),
                 opts=self._stateful(),
             )

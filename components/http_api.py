@@ -1,21 +1,15 @@
-"""The HTTP API: the one public door, and the link through which it reaches into the VPC."""
+"""An HTTP API: its stage, its logs, its name, and what may be asked of it."""
 
 import json
 from dataclasses import dataclass
+from typing import Protocol
 
 import pulumi
 import pulumi_aws as aws
 
 from components.base import Component, Deployment
+from components.dns import AliasTarget
 from components.encryption import Encryption
-from components.load_balancer import LoadBalancer
-from components.mlflow_service import MlflowService
-from components.network import Network
-from components.security_group import connect, security_group
-from settings.api import ApiSettings
-
-API_DOMAIN_HEADER = "X-Api-Domain"
-"""Set by the API on every request, over whatever the caller sent: the name that NGINX takes the request to be for."""
 
 ACCESS_LOG = {
     "requestId": "$context.requestId",
@@ -32,8 +26,42 @@ ACCESS_LOG = {
     "integrationLatency": "$context.integrationLatency",
     "error": "$context.error.message",
     "integrationError": "$context.integrationErrorMessage",
+    "authorizerError": "$context.authorizer.error",
+    "subject": "$context.authorizer.claims.sub",
 }
 """Fields of an access log line (API Gateway developer guide, "Variables for HTTP API access logs")."""
+
+
+class Traffic(Protocol):
+    """How much an API lets through and how long it remembers."""
+
+    @property
+    def throttling_rate_limit(self) -> float:
+        """Requests a second, over all callers."""
+        ...
+
+    @property
+    def throttling_burst_limit(self) -> int:
+        """Requests above the rate that are let through at once."""
+        ...
+
+    @property
+    def log_retention_days(self) -> int:
+        """Days that access logs are kept."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tokens:
+    """Bearer tokens that an API takes.
+
+    Args:
+        issuer: Who must have signed them.
+        audience: For whom: client ids, in `aud`, or in `client_id` where there is no `aud`.
+    """
+
+    issuer: pulumi.Input[str]
+    audience: pulumi.Input[list[str]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,131 +70,136 @@ class HttpApiArgs:
 
     Args:
         deployment: The stack.
-        settings: Throttling and logs.
-        network: Where the VPC link has its addresses: in the private subnets.
+        suffix: Last part of its physical name and of its log group's.
+        description: What it serves.
+        traffic: Throttling and logs.
         encryption: Key of the access log.
-        mlflow: What answers.
-        load_balancer: What the link leads to; without it the link finds MLflow's tasks in Cloud Map.
+        host: Name of its own; AWS's name if absent.
+        certificate_arn: Certificate of that name, in the stack's region.
     """
 
     deployment: Deployment
-    settings: ApiSettings
-    network: Network
+    suffix: str
+    description: str
+    traffic: Traffic
     encryption: Encryption
-    mlflow: MlflowService
-    load_balancer: LoadBalancer | None
+    host: str | None = None
+    certificate_arn: pulumi.Input[str] | None = None
 
 
 class HttpApi(Component):
-    """An HTTP API whose routes `ANY /` and `ANY /{proxy+}` lead through a VPC link to MLflow's proxy."""
+    """An HTTP API with a stage that deploys by itself; its routes are added by who serves them.
+
+    Under a name of its own it speaks TLS 1.2 or later, and AWS's name is disabled.
+    """
 
     api_id: pulumi.Output[str]
     """Id of the API."""
     url: pulumi.Output[str]
-    """Address of the API, which is MLflow's tracking URI."""
-    tracking_uri_parameter: str
-    """Name of the SSM parameter that holds the tracking URI."""
+    """Address of the API, without a slash at its end."""
+    host: pulumi.Output[str]
+    """Host of that address."""
+    execution_arn: pulumi.Output[str]
+    """ARN that callers of functions have."""
+    alias: AliasTarget | None
+    """What an entry for its own name must point to."""
 
     def __init__(self, name: str, args: HttpApiArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(name, "api", args.deployment, opts)
-        names = args.deployment.names
-        self.tracking_uri_parameter = names.path("mlflow/tracking-uri")
+        physical = args.deployment.names.of(args.suffix)
         api = aws.apigatewayv2.Api(
             name,
-            name=names.of("api"),
+            name=physical,
             protocol_type="HTTP",
-            description="MLflow tracking server",
-            tags=self.merged_tags(names.of("api")),
+            description=args.description,
+            disable_execute_api_endpoint=args.host is not None,
+            tags=self.merged_tags(physical),
             opts=self._child,
         )
-        integration = self._integration(name, args, api)
-        routes = [
-            aws.apigatewayv2.Route(
-                f"{name}-{label}",
-                api_id=api.id,
-                route_key=key,
-                # NGINX authenticates (services/nginx): the API passes every request on to it.
-                authorization_type="NONE",
-                target=pulumi.Output.concat("integrations/", integration.id),
-                opts=self._child,
-            )
-            for label, key in (("root", "ANY /"), ("proxy", "ANY /{proxy+}"))
-        ]
-        self._stage(name, args, api, routes)
         self.api_id = api.id
-        self.url = api.api_endpoint
-        aws.ssm.Parameter(
-            f"{name}-tracking-uri",
-            name=self.tracking_uri_parameter,
-            type="SecureString",
-            key_id=args.encryption.key_arn,
-            description="MLFLOW_TRACKING_URI for clients",
-            value=self.url,
-            tags=self.merged_tags(self.tracking_uri_parameter),
-            opts=self._child,
-        )
+        self.execution_arn = api.execution_arn
+        stage = self._stage(name, args)
+        self.alias = None
+        if args.host is None:
+            self.url = api.api_endpoint
+            self.host = api.api_endpoint.apply(lambda url: url.removeprefix("https://"))
+        else:
+            self.alias = self._named(name, args, args.host, stage)
+            self.host = pulumi.Output.from_input(args.host)
+            self.url = pulumi.Output.from_input(f"https://{args.host}")
         self.register_outputs({"api_id": self.api_id, "url": self.url})
 
-    def _integration(self, name: str, args: HttpApiArgs, api: aws.apigatewayv2.Api) -> aws.apigatewayv2.Integration:
-        balancer = args.load_balancer
-        group = security_group(self, name, vpc_id=args.network.vpc_id, description="VPC link of the HTTP API")
-        if balancer is None:
-            args.mlflow.allow(self, f"{name}-mlflow", group.id)
-        else:
-            connect(
-                self,
-                f"{name}-load-balancer",
-                source=group.id,
-                destination=balancer.security_group_id,
-                port=balancer.port,
-                purpose="HTTP API to the load balancer",
-            )
-        link = aws.apigatewayv2.VpcLink(
+    def authorizer(self, name: str, tokens: Tokens) -> pulumi.Output[str]:
+        """Makes the API check bearer tokens; gives the authorizer's id, for `route`."""
+        return aws.apigatewayv2.Authorizer(
             name,
-            name=args.deployment.names.of("api"),
-            subnet_ids=args.network.private_subnet_ids,
-            security_group_ids=[group.id],
-            tags=self.merged_tags(args.deployment.names.of("api")),
+            api_id=self.api_id,
+            name="tokens",
+            authorizer_type="JWT",
+            identity_sources=["$request.header.Authorization"],
+            jwt_configuration={"issuer": tokens.issuer, "audiences": tokens.audience},
             opts=self._child,
-        )
-        return aws.apigatewayv2.Integration(
+        ).id
+
+    def route(
+        self, name: str, key: str, integration: aws.apigatewayv2.Integration, authorizer: pulumi.Input[str] | None
+    ) -> None:
+        """Leads requests such as `GET /me` to an integration; without an authorizer whoever calls is let through."""
+        aws.apigatewayv2.Route(
             name,
-            api_id=api.id,
-            integration_type="HTTP_PROXY",
-            integration_method="ANY",
-            connection_type="VPC_LINK",
-            connection_id=link.id,
-            integration_uri=balancer.listener_arn if balancer else args.mlflow.discovery_arn,
-            payload_format_version="1.0",  # the only one that private integrations take
-            timeout_milliseconds=30_000,
-            request_parameters={f"overwrite:header.{API_DOMAIN_HEADER}": "$context.domainName"},
-            tls_config=({"server_name_to_verify": balancer.server_name} if balancer and balancer.server_name else None),
+            api_id=self.api_id,
+            route_key=key,
+            authorization_type="NONE" if authorizer is None else "JWT",
+            authorizer_id=authorizer,
+            target=pulumi.Output.concat("integrations/", integration.id),
             opts=self._child,
         )
 
-    def _stage(
-        self, name: str, args: HttpApiArgs, api: aws.apigatewayv2.Api, routes: list[aws.apigatewayv2.Route]
-    ) -> None:
-        log_name = args.deployment.names.path("api")
+    @property
+    def child(self) -> pulumi.ResourceOptions:
+        """Options of what is made for this API by who serves it."""
+        return self._child
+
+    def _named(self, name: str, args: HttpApiArgs, host: str, stage: aws.apigatewayv2.Stage) -> AliasTarget:
+        if args.certificate_arn is None:
+            raise ValueError(f"{name}: host {host} is given without certificate_arn; a name of its own needs both")
+        domain = aws.apigatewayv2.DomainName(
+            name,
+            domain_name=host,
+            domain_name_configuration={
+                "certificate_arn": args.certificate_arn,
+                "endpoint_type": "REGIONAL",
+                "security_policy": "TLS_1_2",
+                "ip_address_type": "dualstack",
+            },
+            tags=self.merged_tags(host),
+            opts=self._child,
+        )
+        aws.apigatewayv2.ApiMapping(name, api_id=self.api_id, domain_name=domain.id, stage=stage.name, opts=self._child)
+        configuration = domain.domain_name_configuration
+        return AliasTarget(host=configuration.target_domain_name, zone_id=configuration.hosted_zone_id)
+
+    def _stage(self, name: str, args: HttpApiArgs) -> aws.apigatewayv2.Stage:
+        log_name = args.deployment.names.path(args.suffix)
         logs = aws.cloudwatch.LogGroup(
             f"{name}-access",
             name=log_name,
-            retention_in_days=args.settings.log_retention_days,
+            retention_in_days=args.traffic.log_retention_days,
             kms_key_id=args.encryption.key_arn,
             tags=self.merged_tags(log_name),
             opts=self._child,
         )
-        aws.apigatewayv2.Stage(
+        return aws.apigatewayv2.Stage(
             name,
-            api_id=api.id,
+            api_id=self.api_id,
             name="$default",
             auto_deploy=True,
             access_log_settings={"destination_arn": logs.arn, "format": json.dumps(ACCESS_LOG)},
             default_route_settings={
-                "throttling_rate_limit": args.settings.throttling_rate_limit,
-                "throttling_burst_limit": args.settings.throttling_burst_limit,
+                "throttling_rate_limit": args.traffic.throttling_rate_limit,
+                "throttling_burst_limit": args.traffic.throttling_burst_limit,
                 "detailed_metrics_enabled": True,
             },
             tags=self.merged_tags(name),
-            opts=self._options(depends_on=list[pulumi.Resource](routes)),
+            opts=self._child,
         )

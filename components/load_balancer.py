@@ -18,14 +18,23 @@ TLS_POLICY = "ELBSecurityPolicy-TLS13-1-2-2021-06"
 
 
 @dataclass(frozen=True, kw_only=True)
+class ServerCertificate:
+    """A certificate and the name in it that callers verify."""
+
+    arn: pulumi.Input[str]
+    server_name: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class LoadBalancerArgs:
     """The load balancer to make.
 
     Args:
         deployment: The stack.
-        settings: Certificate and timeout.
+        settings: Timeout.
         network: Where it stands: in the private subnets.
         target_port: Port of the tasks.
+        certificate: With it the listener speaks TLS, without it HTTP.
         log_bucket: Where it writes access logs; nowhere if absent.
     """
 
@@ -33,6 +42,7 @@ class LoadBalancerArgs:
     settings: LoadBalancerSettings
     network: Network
     target_port: int
+    certificate: ServerCertificate | None = None
     log_bucket: pulumi.Input[str] | None = None
 
 
@@ -55,8 +65,8 @@ class LoadBalancer(Component):
     def __init__(self, name: str, args: LoadBalancerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(name, "network", args.deployment, opts)
         settings = args.settings
-        self.port = 443 if settings.certificate_arn else 80
-        self.server_name = settings.server_name
+        self.port = 443 if args.certificate else 80
+        self.server_name = args.certificate.server_name if args.certificate else None
         group = security_group(
             self, name, vpc_id=args.network.vpc_id, description="Internal load balancer in front of MLflow"
         )
@@ -95,18 +105,22 @@ class LoadBalancer(Component):
             tags=self.merged_tags(name),
             opts=self._child,
         )
-        self.listener = self._listener(name, settings, balancer.arn, targets.arn)
+        self.listener = self._listener(name, args.certificate, balancer.arn, targets.arn)
         self.listener_arn = self.listener.arn
         self.target_group_arn = targets.arn
         self.security_group_id = group.id
         self.register_outputs({"listener_arn": self.listener_arn, "target_group_arn": self.target_group_arn})
 
     def _listener(
-        self, name: str, settings: LoadBalancerSettings, balancer: pulumi.Input[str], targets: pulumi.Input[str]
+        self,
+        name: str,
+        certificate: ServerCertificate | None,
+        balancer: pulumi.Input[str],
+        targets: pulumi.Input[str],
     ) -> aws.lb.Listener:
         actions: Sequence[aws.lb.ListenerDefaultActionArgsDict] = [{"type": "forward", "target_group_arn": targets}]
         tags = self.merged_tags(name)
-        if settings.certificate_arn is None:
+        if certificate is None:
             return aws.lb.Listener(
                 name,
                 load_balancer_arn=balancer,
@@ -122,7 +136,7 @@ class LoadBalancer(Component):
             port=self.port,
             protocol="HTTPS",
             ssl_policy=TLS_POLICY,
-            certificate_arn=settings.certificate_arn,
+            certificate_arn=certificate.arn,
             default_actions=actions,
             tags=tags,
             opts=self._child,

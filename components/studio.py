@@ -1,5 +1,6 @@
 """SageMaker Studio: where people train models and track them in MLflow."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -8,9 +9,7 @@ import pulumi_aws as aws
 from components.artifact_store import ArtifactStore
 from components.base import Component, Deployment
 from components.encryption import Encryption
-from components.http_api import HttpApi
 from components.images import image_repository
-from components.mlflow_service import MlflowService
 from components.network import Network
 from components.roles import Role, RoleArgs, role_arn
 from components.security_group import security_group
@@ -33,8 +32,8 @@ class StudioArgs:
         network: Where apps run: in the private subnets.
         encryption: Key of home directories and images.
         artifacts: Where notebooks read and write.
-        mlflow: Whose credentials notebooks read.
-        api: Whose address notebooks read.
+        credentials_secret: Name of the secret with which notebooks prove to MLflow who they are; none if absent.
+        parameters: Names of the SSM parameters that notebooks read.
     """
 
     deployment: Deployment
@@ -43,8 +42,8 @@ class StudioArgs:
     network: Network
     encryption: Encryption
     artifacts: ArtifactStore
-    mlflow: MlflowService
-    api: HttpApi
+    credentials_secret: str | None
+    parameters: Sequence[str]
 
 
 class Studio(Component):
@@ -99,8 +98,8 @@ class Studio(Component):
                         role_arn=role_arn(args.deployment, args.iam, ROLE),
                         bucket=args.artifacts.bucket,
                         prefix=args.artifacts.prefix,
-                        credentials_secret=args.mlflow.credentials_secret,
-                        parameters=[args.api.tracking_uri_parameter],
+                        credentials_secret=args.credentials_secret,
+                        parameters=args.parameters,
                         repository=repository,
                         image_accounts=args.settings.training_image_accounts,
                         use_key=args.encryption.reference.use(

@@ -21,11 +21,16 @@ __all__ = [
 ]
 
 
-def residue(url: str) -> dict[str, list[str]]:
-    """List everything in the emulator that a destroyed stack left behind, by kind; empty when nothing is left."""
+def residue(url: str, *regions: str) -> dict[str, list[str]]:
+    """List everything in the emulator that a destroyed stack left behind, by kind; empty when nothing is left.
+
+    Args:
+        url: Address of the emulator.
+        regions: Where to look; us-east-1 if none is given.
+    """
     from emulator.leftovers import find  # noqa: PLC0415 - boto3 loads only for those who ask
 
-    return find(url)
+    return find(url, *regions)
 
 
 def __getattr__(name: str) -> Any:

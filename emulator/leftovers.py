@@ -12,8 +12,16 @@ Clients = Callable[[str], Any]
 Finder = Callable[[Clients], Iterable[str]]
 
 
-def find(url: str) -> dict[str, list[str]]:
-    """List all that is left, by kind; kinds with nothing left are absent."""
+def find(url: str, *regions: str) -> dict[str, list[str]]:
+    """List all that is left in the regions, by kind; kinds with nothing left are absent."""
+    found: dict[str, set[str]] = {}
+    for region in regions or (REGION,):
+        for kind, names in _find(url, region).items():
+            found.setdefault(kind, set()).update(names)
+    return {kind: sorted(names) for kind, names in found.items()}
+
+
+def _find(url: str, region: str) -> dict[str, list[str]]:
     made: dict[str, Any] = {}
 
     def client(service: str) -> Any:
@@ -21,7 +29,7 @@ def find(url: str) -> dict[str, list[str]]:
             made[service] = boto3.client(  # pyright: ignore[reportCallIssue, reportArgumentType, reportUnknownMemberType]
                 service,  # pyright: ignore[reportArgumentType]
                 endpoint_url=url,
-                region_name=REGION,
+                region_name=region,
                 aws_access_key_id="test",
                 aws_secret_access_key="test",
                 config=Config(retries={"max_attempts": 1}),
@@ -136,11 +144,45 @@ def _of_account(item: Any) -> bool:
     return not item["Path"].startswith("/aws-service-role/")
 
 
+def _cloudfront(operation: str, listing: str, name: Callable[[Any], str]) -> Finder:
+    """CloudFront's lists, which lie one level deeper than others."""
+
+    def finder(clients: Clients) -> list[str]:
+        return [name(item) for item in getattr(clients("cloudfront"), operation)()[listing].get("Items", [])]
+
+    return finder
+
+
+def _web_acls(clients: Clients) -> list[str]:
+    scopes = ("CLOUDFRONT", "REGIONAL")
+    return [acl["ARN"] for scope in scopes for acl in _pages(clients, "wafv2", "list_web_acls", "WebACLs", Scope=scope)]
+
+
 def _finders() -> dict[str, Finder]:
     return {
+        **_edge_finders(),
         **_network_finders(),
         **_data_finders(),
         **_service_finders(),
+    }
+
+
+def _edge_finders() -> dict[str, Finder]:
+    policy = "ResponseHeadersPolicy"
+    return {
+        "cloudfront:distribution": _cloudfront("list_distributions", "DistributionList", lambda item: item["Id"]),
+        "cloudfront:function": _cloudfront("list_functions", "FunctionList", lambda item: item["Name"]),
+        "cloudfront:origin-access-control": _cloudfront(
+            "list_origin_access_controls", "OriginAccessControlList", lambda item: item["Name"]
+        ),
+        "cloudfront:response-headers-policy": _cloudfront(
+            "list_response_headers_policies", f"{policy}List", lambda item: item[policy][f"{policy}Config"]["Name"]
+        ),
+        "wafv2:web-acl": _web_acls,
+        "logs:delivery": _listing("logs", "describe_deliveries", "deliveries", "id"),
+        "logs:delivery-source": _listing("logs", "describe_delivery_sources", "deliverySources", "name"),
+        "logs:delivery-destination": _listing("logs", "describe_delivery_destinations", "deliveryDestinations", "name"),
+        "logs:resource-policy": _listing("logs", "describe_resource_policies", "resourcePolicies", "policyName"),
     }
 
 
@@ -209,6 +251,8 @@ def _data_finders() -> dict[str, Finder]:
             lambda parameter: not parameter["Name"].startswith("/aws/"),
         ),
         "dynamodb:table": _listing("dynamodb", "list_tables", "TableNames", None),
+        "backup:vault": _listing("backup", "list_backup_vaults", "BackupVaultList", "BackupVaultName"),
+        "backup:plan": _listing("backup", "list_backup_plans", "BackupPlansList", "BackupPlanName"),
     }
 
 

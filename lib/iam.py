@@ -82,10 +82,30 @@ def via_key(
     (condition key `kms:ResourceAliases`, AWS KMS developer guide); an existing key is named by its ARN.
     """
     by_service = {"StringEquals": {"kms:ViaService": [target.service_host(service) for service in sorted(services)]}}
-    by_alias = {"ForAnyValue:StringEquals": {"kms:ResourceAliases": f"alias/{alias}"}} if key_arn is None else {}
+    by_alias: Conditions = _by_alias(alias) if key_arn is None else {}
     return allow(
         sid,
         ["kms:Decrypt", *(["kms:GenerateDataKey"] if write else [])],
         [key_arn or target.arn("kms", "key/*")],
-        conditions=by_service | by_alias,
+        conditions={**by_service, **by_alias},
     )
+
+
+def lend_key(target: Target, alias: str | None, key_arn: str | None, sid: str) -> list[Statement]:
+    """Lets AWS services go on using the platform's key on a role's behalf after its call, as for snapshots that they
+    make (AWS KMS developer guide, "kms:GrantIsForAWSResource"). The key is named as in `via_key`."""
+    by_alias: Conditions = _by_alias(alias) if key_arn is None else {}
+    keys = [key_arn or target.arn("kms", "key/*")]
+    return [
+        allow(f"{sid}Describe", ["kms:DescribeKey"], keys, conditions=by_alias),
+        allow(
+            f"{sid}Grant",
+            ["kms:CreateGrant"],
+            keys,
+            conditions={"Bool": {"kms:GrantIsForAWSResource": "true"}, **by_alias},
+        ),
+    ]
+
+
+def _by_alias(alias: str | None) -> Conditions:
+    return {"ForAnyValue:StringEquals": {"kms:ResourceAliases": f"alias/{alias}"}}

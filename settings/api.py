@@ -1,4 +1,4 @@
-"""`mlplatform:api`: the HTTP API in front of MLflow and what carries its traffic into the VPC."""
+"""`mlplatform:api`: the HTTP API in front of MLflow, and what carries its traffic into the VPC."""
 
 from enum import StrEnum
 from typing import Annotated, Self

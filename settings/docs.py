@@ -55,13 +55,30 @@ def _rows(model: type[BaseModel], path: list[str], defaults: dict[Environment, d
     for field in model.model_fields.values():
         below = [*path, str(field.alias)]
         section = _section_of(field)
-        if section is not None and path:
+        if section is not None and get_origin(field.annotation) is list:
+            values = [_shown(_at(defaults[name], below)) for name in Environment]
+            yield ".".join(below), "list of sections", values, (field.description or "").replace("\n", " ")
+            yield from _item_rows(section, [*path, f"{field.alias}[]"])
+        elif section is not None and path:
             yield from _rows(section, below, defaults)
         elif section is None:
             values = [
                 _shown(_at(defaults[name], below)) if path or below != ["environment"] else "" for name in Environment
             ]
             yield ".".join(below), _type(field), values, (field.description or "").replace("\n", " ")
+
+
+def _item_rows(model: type[BaseModel], path: list[str]) -> Iterator[Row]:
+    """Rows of a section that stands in a list, whose defaults no environment changes."""
+    for field in model.model_fields.values():
+        below = [*path, str(field.alias)]
+        section = _section_of(field)
+        if section is not None:
+            yield from _item_rows(section, below)
+        else:
+            default = "required" if field.is_required() else _shown(field.get_default(call_default_factory=True))
+            text = (field.description or "").replace("\n", " ")
+            yield ".".join(below), _type(field), [default] * len(Environment), text
 
 
 def _table(title: str, text: str, rows: list[Row]) -> str:

@@ -5,8 +5,14 @@ from dataclasses import dataclass
 
 from settings.api import Integration
 from settings.base import Environment
+from settings.domain import DnsEntries, Source
+from settings.identity import IdentityMode
+from settings.metadata_tables import BillingMode, MetadataTablesSettings
 from settings.model import Settings
 from settings.network import NatGateways
+
+CERTIFICATE_NAME_CHARACTERS = 64
+"""Longest first name of a certificate (ACM API reference, `RequestCertificate`, `DomainName`)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,9 +108,200 @@ INERT: tuple[Inert, ...] = (
         when=lambda s: not s.studio.enabled or s.studio.domain_id is not None,
         why="no Studio domain is created; remove it",
     ),
+    Inert(
+        keys=_keys("mlflow", "username", "password"),
+        when=lambda s: s.bearer_tokens,
+        why="callers have tokens of their own; remove it, or set mlflow.auth to basic",
+    ),
+    Inert(
+        keys=_keys("identity", "existing"),
+        when=lambda s: s.identity.mode is not IdentityMode.EXISTING,
+        why="the user pool is not an existing one; set identity.mode to existing, or remove it",
+    ),
+    Inert(
+        keys=_keys(
+            *("identity", "mfa", "selfSignUp", "passwordMinimumLength", "userPoolTier", "domainPrefix"),
+            *("accessTokenMinutes", "refreshTokenDays", "cliCallbackPorts", "jupyterhubUrl"),
+        ),
+        when=lambda s: s.identity.mode is not IdentityMode.CREATE,
+        why="no user pool is created; remove it, or set identity.mode to create",
+    ),
+    Inert(
+        keys=_keys("identity", "isExternalAuth", "saml", "oidc", "google", "isDirectAzureActiveDirectory")
+        + _keys("identity", "aadDirectoryId", "aadClientId", "aadClientSecret", "attributeMapping"),
+        when=lambda s: not s.identity.exists,
+        why="there is no user pool that could federate; set identity.mode to create or existing",
+    ),
+    Inert(
+        keys=("restApi",),
+        when=lambda s: not s.identity.exists,
+        why="without users there is no REST API; set identity.mode to create or existing",
+    ),
+    Inert(
+        keys=_keys("domain", "hostnames", "certificates", "regionalCertificateArn", "usEast1CertificateArn", "dns")
+        + _keys("domain", "hostedZoneId", "validationTimeoutMinutes"),
+        when=lambda s: s.domain.name is None,
+        why="there is no domain; set domain.name",
+    ),
+    Inert(
+        keys=_keys("domain", "regionalCertificateArn", "usEast1CertificateArn"),
+        when=lambda s: s.domain.certificates is Source.CREATE,
+        why="certificates are created; set domain.certificates to existing, or remove it",
+    ),
+    Inert(
+        keys=_keys("domain", "validationTimeoutMinutes"),
+        when=lambda s: s.domain.certificates is Source.EXISTING,
+        why="no certificate is created; set domain.certificates to create, or remove it",
+    ),
+    Inert(
+        keys=_keys("domain", "usEast1CertificateArn"),
+        when=lambda s: not s.has_web,
+        why="nothing is served through CloudFront; remove it, or set web.enabled to true",
+    ),
+    Inert(
+        keys=_keys("domain", "hostedZoneId"),
+        when=lambda s: s.domain.dns is DnsEntries.MANUAL,
+        why="nothing is entered into Route 53; set domain.dns to create, or remove it",
+    ),
+    Inert(
+        keys=_keys("domain", "hostnames.mlflowui", "hostnames.mlflowstatic"),
+        when=lambda s: not s.has_mlflow_ui,
+        why="MLflow's pages are not offered apart; set mlflow.auth to cognito and web.mlflowUi to true",
+    ),
+    Inert(
+        keys=_keys("domain", "hostnames.service"),
+        when=lambda s: not s.web.enabled,
+        why="there is no page; set web.enabled to true",
+    ),
+    Inert(
+        keys=_keys("domain", "hostnames.aigateway"),
+        when=lambda s: not s.ai_gateway.enabled,
+        why="there is no AI gateway; set aiGateway.enabled to true",
+    ),
+    Inert(
+        keys=_keys("domain", "hostnames.api"),
+        when=lambda s: not s.identity.exists,
+        why="without users there is no REST API; set identity.mode to create or existing",
+    ),
+    Inert(
+        keys=_keys("web", "mlflowUi"),
+        when=lambda s: not s.bearer_tokens,
+        why="MLflow's pages ask for its password themselves; set mlflow.auth to cognito",
+    ),
+    Inert(
+        keys=_keys("web", "banner"),
+        when=lambda s: not s.web.enabled,
+        why="there is no page; set web.enabled to true",
+    ),
+    Inert(
+        keys=_keys("web", "priceClass", "logRetentionDays"),
+        when=lambda s: not s.has_web,
+        why="nothing is served through CloudFront; set web.enabled to true",
+    ),
+    Inert(
+        keys=_keys("waf", "managedRuleGroups", "rateLimit", "logRetentionDays"),
+        when=lambda s: not s.waf.enabled,
+        why="there is no firewall; set waf.enabled to true",
+    ),
+    Inert(
+        keys=_keys("aiGateway", "endpoints", "cpu", "memory", "desiredCount", "maxCount", "targetCpuPercent")
+        + _keys("aiGateway", "workers", "throttlingRateLimit", "throttlingBurstLimit", "logRetentionDays"),
+        when=lambda s: not s.ai_gateway.enabled,
+        why="there is no AI gateway; set aiGateway.enabled to true",
+    ),
+    Inert(
+        keys=_keys(
+            "metadataTables",
+            *(str(f.alias) for n, f in MetadataTablesSettings.model_fields.items() if n != "enabled"),
+        ),
+        when=lambda s: not s.metadata_tables.enabled,
+        why="there are no tables; set metadataTables.enabled to true",
+    ),
+    Inert(
+        keys=_keys("metadataTables", "readCapacity", "writeCapacity", "targetUtilizationPercent"),
+        when=lambda s: s.metadata_tables.billing_mode is BillingMode.PAY_PER_REQUEST,
+        why="capacity is on demand; set metadataTables.billingMode to PROVISIONED",
+    ),
+    Inert(
+        keys=_keys("metadataTables", "recoveryPeriodDays"),
+        when=lambda s: not s.metadata_tables.point_in_time_recovery,
+        why="the tables cannot be restored; set metadataTables.enableDDBPointInTimeRecov to true",
+    ),
+    Inert(
+        keys=_keys("backup", "schedule", "retentionDays", "coldStorageAfterDays"),
+        when=lambda s: not s.backup.enabled,
+        why="there is no backup plan; set backup.enabled to true",
+    ),
 )
 
+
+def _no_first_name(settings: Settings) -> bool:
+    hosts = settings.hosts
+    return settings.domain.creates_certificates and any(
+        min(map(len, names), default=0) > CERTIFICATE_NAME_CHARACTERS for names in (hosts.regional, hosts.edge)
+    )
+
+
+def _reaches_no_user_pool(s: Settings) -> bool:
+    """A pool with a domain, as ours has, answers nothing that comes through an interface endpoint of `cognito-idp`.
+
+    Amazon Cognito developer guide, "Access Amazon Cognito user pools using an interface endpoint", note 2.
+    """
+    return s.network.existing_vpc is None and s.network.nat_gateways is NatGateways.NONE
+
+
 FORBIDDEN: tuple[tuple[str, Callable[[Settings], bool], str], ...] = (
+    (
+        "mlflow.auth",
+        lambda s: s.bearer_tokens and not s.identity.exists,
+        "there are no users whose tokens it could take; set basic, or identity.mode to create or existing",
+    ),
+    (
+        "mlflow.auth",
+        lambda s: s.bearer_tokens and _reaches_no_user_pool(s),
+        "tasks check tokens with the user pool's keys, which no interface endpoint gives them; "
+        "set basic, or network.natGateways to single",
+    ),
+    (
+        "aiGateway.enabled",
+        lambda s: s.ai_gateway.enabled and _reaches_no_user_pool(s),
+        "tasks check tokens with the user pool's keys, which no interface endpoint gives them; "
+        "set false, or network.natGateways to single",
+    ),
+    (
+        "network.extraInterfaceEndpoints",
+        lambda s: "cognito-idp" in s.network.extra_interface_endpoints and (s.bearer_tokens or s.ai_gateway.enabled),
+        "through an endpoint of cognito-idp tasks would not reach a user pool that has a domain; remove it",
+    ),
+    (
+        "web.enabled",
+        lambda s: s.web.enabled and not s.identity.exists,
+        "the page has no users to log in; set false, or identity.mode to create or existing",
+    ),
+    (
+        "aiGateway.enabled",
+        lambda s: s.ai_gateway.enabled and not s.identity.exists,
+        "there are no users whose tokens it could take; set false, or identity.mode to create or existing",
+    ),
+    (
+        "domain.name",
+        _no_first_name,
+        f"ACM takes no more than {CERTIFICATE_NAME_CHARACTERS} characters for a certificate's first name; choose a "
+        "shorter domain or shorter hostnames, or set domain.certificates to existing",
+    ),
+    (
+        "waf.enabled",
+        lambda s: s.waf.enabled and not s.identity.exists and not s.has_web,
+        "nothing that could have a firewall is public; set false, or identity.mode and web.enabled",
+    ),
+    (
+        "backup.coldStorageAfterDays",
+        lambda s: (
+            s.backup.cold_storage_after_days is not None
+            and s.backup.retention_days < s.backup.cold_storage_after_days + 90
+        ),
+        "backups stay in cold storage for 90 days at least; raise backup.retentionDays, or remove it",
+    ),
     (
         "database.performanceInsights",
         lambda s: s.database.performance_insights and s.database.auto_pauses,

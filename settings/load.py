@@ -128,6 +128,8 @@ def _known_keys(path: list[Any]) -> list[str]:
 def _model_at(path: list[Any]) -> type[BaseModel] | None:
     model: type[BaseModel] | None = Settings
     for part in path:
+        if isinstance(part, int):  # an item of a list, whose model the list's field gave
+            continue
         field = _field(model, str(part)) if model else None
         model = _model_of(field) if field else None
     return model

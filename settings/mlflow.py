@@ -18,6 +18,9 @@ MEMORY_BY_CPU = {
 }
 """Amazon ECS developer guide, "Fargate task definition considerations": memory (MiB) offered with each CPU size."""
 
+AUTHORISE_PORT = 5002
+"""Port on which a task's authoriser checks bearer tokens for NGINX (services/README.md)."""
+
 ImageUri = Annotated[str, StringConstraints(pattern=r"^[\w.-]+(:\d+)?(/[\w.-]+)+(:[\w.-]+)?(@sha256:[0-9a-f]{64})?$")]
 
 
@@ -26,6 +29,13 @@ class CpuArchitecture(StrEnum):
 
     X86_64 = "X86_64"
     ARM64 = "ARM64"
+
+
+class Auth(StrEnum):
+    """How callers of MLflow prove who they are."""
+
+    BASIC = "basic"
+    COGNITO = "cognito"
 
 
 class ContainerInsights(StrEnum):
@@ -55,6 +65,8 @@ class Images(Section):
 class MlflowSettings(Section):
     """The MLflow tracking server on Fargate."""
 
+    auth: Auth = Auth.COGNITO
+    """`cognito`: bearer tokens of the user pool (`MLFLOW_TRACKING_TOKEN`); `basic`: one user name and password."""
     images: Images = Images()
     """Container images."""
     cpu: int = 512
@@ -124,4 +136,7 @@ class MlflowSettings(Section):
             raise ValueError(f"desiredCount {self.desired_count} is above maxCount {self.max_count}; raise maxCount")
         if self.container_port == self.proxy_port:
             raise ValueError(f"containerPort and proxyPort are both {self.proxy_port}; the task needs two ports")
+        for name, port in (("containerPort", self.container_port), ("proxyPort", self.proxy_port)):
+            if port == AUTHORISE_PORT:
+                raise ValueError(f"{name} is {port}, on which tasks check bearer tokens; choose another")
         return self

@@ -5,16 +5,25 @@ from typing import Annotated
 from pydantic import Field, StringConstraints
 
 from lib.endpoints import interface_endpoint_services
+from lib.hosts import Hosts
+from settings.ai_gateway import AiGatewaySettings
 from settings.api import ApiSettings
 from settings.artifacts import ArtifactsSettings
+from settings.backup import BackupSettings
 from settings.base import Environment, Section
 from settings.database import DatabaseSettings
+from settings.domain import DomainSettings
 from settings.encryption import EncryptionSettings
 from settings.iam import IamSettings
-from settings.mlflow import MlflowSettings
+from settings.identity import IdentitySettings
+from settings.metadata_tables import MetadataTablesSettings
+from settings.mlflow import Auth, MlflowSettings
 from settings.network import InterfaceEndpoints, NatGateways, NetworkSettings
 from settings.protection import ProtectionSettings
+from settings.rest_api import RestApiSettings
 from settings.studio import StudioSettings
+from settings.waf import WafSettings
+from settings.web import WebSettings
 
 TagText = Annotated[str, StringConstraints(pattern=r"^[\w\s.:/=+@-]{1,128}$")]
 
@@ -35,6 +44,48 @@ class Settings(Section):
     mlflow: MlflowSettings = MlflowSettings()
     api: ApiSettings = ApiSettings()
     studio: StudioSettings = StudioSettings()
+    identity: IdentitySettings = IdentitySettings()
+    domain: DomainSettings = DomainSettings()
+    web: WebSettings = WebSettings()
+    rest_api: RestApiSettings = RestApiSettings()
+    ai_gateway: AiGatewaySettings = AiGatewaySettings()
+    waf: WafSettings = WafSettings()
+    metadata_tables: MetadataTablesSettings = MetadataTablesSettings()
+    backup: BackupSettings = BackupSettings()
+
+    @property
+    def bearer_tokens(self) -> bool:
+        """Whether MLflow's API takes tokens of the user pool."""
+        return self.mlflow.auth is Auth.COGNITO
+
+    @property
+    def has_mlflow_ui(self) -> bool:
+        """Whether MLflow's pages are offered through CloudFront, with login."""
+        return self.bearer_tokens and self.web.mlflow_ui
+
+    @property
+    def has_web(self) -> bool:
+        """Whether anything is served through CloudFront."""
+        return self.web.enabled or self.has_mlflow_ui
+
+    @property
+    def hosts(self) -> Hosts:
+        """Names in the domain of what is in use."""
+        domain, labels = self.domain.name, self.domain.hostnames
+        if domain is None:
+            return Hosts()
+
+        def name(label: str | None, used: bool) -> str | None:
+            return f"{label}.{domain}" if used and label else None
+
+        return Hosts(
+            api=name(labels.api, self.identity.exists),
+            mlflow=name(labels.mlflow, True),
+            mlflowui=name(labels.mlflowui, self.has_mlflow_ui),
+            mlflowstatic=name(labels.mlflowstatic, self.has_mlflow_ui),
+            service=name(labels.service, self.web.enabled),
+            aigateway=name(labels.aigateway, self.ai_gateway.enabled),
+        )
 
     @property
     def interface_endpoints(self) -> tuple[str, ...]:

@@ -22,6 +22,8 @@ PRESETS: dict[Environment, dict[str, Any]] = {
         "database": {"logRetentionDays": 7},
         "mlflow": {"logRetentionDays": 7},
         "api": {"logRetentionDays": 7},
+        "restApi": {"logRetentionDays": 7},
+        "web": {"logRetentionDays": 7},
     },
     # Cheapest honest environment; docs/costs.md has the sum. One endpoint address and one Spot task, no load balancer,
     # no NAT gateway, a database that pauses. docs/adr/0003-egress-without-nat.md says why IPv6 alone is not enough.
@@ -30,7 +32,9 @@ PRESETS: dict[Environment, dict[str, Any]] = {
         "protection": _DISPOSABLE,
         "network": {"natGateways": "none", "ipv6Egress": True, "endpointZones": 1, "flowLogRetentionDays": 7},
         "database": {"minAcu": 0, "maxAcu": 1, "secondsUntilAutoPause": 300, "logRetentionDays": 7},
+        # Tokens are checked in the task too, which needs the pool's keys and so NAT (settings/inert.py).
         "mlflow": {
+            "auth": "basic",
             "cpu": 256,
             "spot": True,
             "desiredCount": 1,
@@ -41,6 +45,8 @@ PRESETS: dict[Environment, dict[str, Any]] = {
         },
         "api": {"integration": "cloudMap", "logRetentionDays": 7},
         "studio": {"enabled": False},
+        "restApi": {"logRetentionDays": 7},
+        "web": {"logRetentionDays": 7},
     },
     # Survives the loss of a zone: NAT, database instance and task in each of two zones, and room to scale.
     Environment.PROD: {
@@ -57,5 +63,10 @@ PRESETS: dict[Environment, dict[str, Any]] = {
         "artifacts": {"accessLogs": True},
         "mlflow": {"cpu": 1024, "memory": 2048, "containerInsights": "enhanced", "logRetentionDays": 365},
         "api": {"logRetentionDays": 365},
+        "restApi": {"logRetentionDays": 365},
+        "web": {"logRetentionDays": 365},
+        "waf": {"enabled": True, "logRetentionDays": 365},
+        "aiGateway": {"desiredCount": 2, "logRetentionDays": 365},
+        "backup": {"enabled": True},
     },
 }

@@ -164,13 +164,25 @@ def _service(resource: Resource, plan: _Plan) -> Iterator[Line]:
         basis=f"{count} x {vcpu:g} vCPU, {memory:g} GB, {chip}{', Spot' if spot else ''}: {HOURS} h x ${hour:.5f}",
         dollars=count * HOURS * hour,
     )
-    calls = count * prices.SECRET_CHECKS.quantity
-    price = PRICES["Secrets Manager calls"]
-    yield Line(
-        item="secret checks",
-        basis=f"{calls:,.0f} calls x ${price.dollars:g} for {price.unit}",
-        dollars=calls / 10_000 * price.dollars,
-    )
+    calls = count * _watched_secrets(task["containerDefinitions"]) * prices.SECRET_CHECKS.quantity
+    if calls:
+        price = PRICES["Secrets Manager calls"]
+        yield Line(
+            item="secret checks",
+            basis=f"{calls:,.0f} calls x ${price.dollars:g} for {price.unit}",
+            dollars=calls / 10_000 * price.dollars,
+        )
+
+
+def _watched_secrets(definitions: str) -> int:
+    """How many secrets MLflow's container watches: the database's, and the credentials of basic authentication."""
+    variables = {
+        variable["name"]
+        for container in json.loads(definitions)
+        if container["name"] == "mlflowContainer"
+        for variable in container["environment"]
+    }
+    return len(variables & {"MLFLOW_DATABASE_PARAMETER", "MLFLOW_CREDENTIALS_SECRET_ID"})
 
 
 def _insights(resource: Resource, plan: _Plan) -> Iterator[Line]:
@@ -219,6 +231,26 @@ def _rds_instance(resource: Resource, plan: _Plan) -> Iterator[Line]:
     yield from _managed_secret(resource)
 
 
+def _table(resource: Resource, plan: _Plan) -> Iterator[Line]:
+    """Requests on demand cost nothing while there are none; provisioned capacity costs by the hour, of indexes too."""
+    del plan
+    yield _amount("tables", "table storage", prices.TABLE_GB.quantity, "GB")
+    if resource.props["pointInTimeRecovery"]["enabled"]:
+        yield _amount("tables", "table recovery", prices.TABLE_GB.quantity, "GB")
+    if resource.props["billingMode"] == "PROVISIONED":
+        parts = [resource.props, *resource.props.get("globalSecondaryIndexes", [])]
+        for use in ("read", "write"):
+            units = sum(int(part[f"{use}Capacity"]) for part in parts)
+            yield _hourly("tables", f"{use} capacity unit", units, f"{use} capacity")
+
+
+def _web_acl(resource: Resource, plan: _Plan) -> Iterator[Line]:
+    """A managed group counts as one rule."""
+    del plan
+    yield _amount("firewall", "web ACL")
+    yield _amount("firewall", "rule of a web ACL", len(resource.props["rules"]), "rules")
+
+
 def _fixed(*lines: Line) -> Callable[[Resource, _Plan], Iterable[Line]]:
     return lambda _resource, _plan: lines
 
@@ -233,6 +265,7 @@ PRICED: Mapping[str, Callable[[Resource, _Plan], Iterable[Line]]] = {
     CLUSTER: _aurora,
     "aws:rds/clusterInstance:ClusterInstance": _aurora_instance,
     "aws:rds/instance:Instance": _rds_instance,
+    "aws:dynamodb/table:Table": _table,
     "aws:kms/key:Key": _fixed(_amount("customer key", "KMS key")),
     "aws:secretsmanager/secret:Secret": _fixed(_amount("secrets", "secret")),
     "aws:servicediscovery/privateDnsNamespace:PrivateDnsNamespace": _fixed(
@@ -241,6 +274,7 @@ PRICED: Mapping[str, Callable[[Resource, _Plan], Iterable[Line]]] = {
     "aws:ec2/flowLog:FlowLog": _fixed(_amount("flow log", "log ingestion", prices.FLOW_LOG_GB.quantity, "GB")),
     "aws:cloudwatch/logGroup:LogGroup": _fixed(_amount("logs", "log ingestion", prices.LOG_GB.quantity, "GB")),
     "docker-build:index:Image": _fixed(_amount("images", "image storage", prices.IMAGE_GB.quantity, "GB")),
+    "aws:wafv2/webAcl:WebAcl": _web_acl,
     "aws:s3/bucket:Bucket": _fixed(_amount("buckets", "S3 storage", prices.BUCKET_GB.quantity, "GB")),
 }
 """The lines of a resource, by its type."""
@@ -248,6 +282,6 @@ PRICED: Mapping[str, Callable[[Resource, _Plan], Iterable[Line]]] = {
 ORDER = (
     *("NAT gateways", "public IPv4 addresses", "interface endpoints", "load balancer", "Fargate tasks"),
     *("database", "database storage", "customer key", "secrets", "secret checks", "Cloud Map namespace"),
-    *("Container Insights", "flow log", "logs", "images", "buckets"),
+    *("Container Insights", "flow log", "logs", "images", "buckets", "tables", "firewall"),
 )
 """Items in the order of a bill."""

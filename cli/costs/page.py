@@ -15,7 +15,11 @@ STACKS = ("local", "dev", "prod")
 SAMPLE: dict[str, Any] = {
     "network": {"natGateways": "single"},
     "database": {"minAcu": 0, "maxAcu": 2, "secondsUntilAutoPause": 3600},
+    "identity": {"mode": "none"},
+    "web": {"enabled": False},
+    "metadataTables": {"enabled": False},
     "mlflow": {
+        "auth": "basic",
         "images": {"mlflow": "example.com/mlflow:1", "nginx": "example.com/nginx:1"},
         "cpu": 1024,
         "memory": 2048,

@@ -37,6 +37,8 @@ ROUTE_53 = "https://aws.amazon.com/route53/pricing/"
 CLOUDWATCH = "https://aws.amazon.com/cloudwatch/pricing/"
 ECR = "https://aws.amazon.com/ecr/pricing/"
 S3 = "https://aws.amazon.com/s3/pricing/"
+WAF = "https://aws.amazon.com/waf/pricing/"
+DYNAMODB = "https://aws.amazon.com/dynamodb/pricing/"
 
 PRICES: dict[str, Price] = {
     "NAT gateway": Price(dollars=0.045, unit="hour", page=VPC),
@@ -62,7 +64,13 @@ PRICES: dict[str, Price] = {
     "metric of enhanced Container Insights": Price(dollars=0.07, unit="month", page=CLOUDWATCH),
     "log ingestion": Price(dollars=0.50, unit="GB", page=CLOUDWATCH),
     "image storage": Price(dollars=0.10, unit="GB-month", page=ECR),
+    "web ACL": Price(dollars=5.00, unit="month", page=WAF),
+    "rule of a web ACL": Price(dollars=1.00, unit="month", page=WAF),
     "S3 storage": Price(dollars=0.023, unit="GB-month", page=S3),
+    "table storage": Price(dollars=0.25, unit="GB-month", page=DYNAMODB),
+    "table recovery": Price(dollars=0.20, unit="GB-month", page=DYNAMODB),
+    "read capacity unit": Price(dollars=0.00013, unit="hour", page=DYNAMODB),
+    "write capacity unit": Price(dollars=0.00065, unit="hour", page=DYNAMODB),
 }
 
 SPOT_DISCOUNT = 0.70
@@ -97,8 +105,9 @@ LOG_GB = Assumption(
 )
 IMAGE_GB = Assumption(quantity=0.4, unit="GB", why="each image that is built: compressed, one version of it kept")
 BUCKET_GB = Assumption(quantity=1, unit="GB", why="each bucket: so that storage is not forgotten")
+TABLE_GB = Assumption(quantity=0.01, unit="GB", why="each table: users, groups, projects and rights are small items")
 SECRET_CHECKS = Assumption(
-    quantity=2 * 60 * 730, unit="calls a task", why="a running task looks every minute whether a secret has rotated"
+    quantity=60 * 730, unit="calls a task and secret", why="a running task looks every minute whether one has rotated"
 )
 INSIGHTS_METRICS = Assumption(
     quantity=25, unit="metrics", why="Container Insights: 8 for the cluster, 11 for the service, 6 for the task family"
@@ -112,18 +121,40 @@ ENHANCED_METRICS_BY_TASK = Assumption(
     why="enhanced Container Insights: about 20 for a task and each running container",
 )
 ASSUMPTIONS = (
-    *(AURORA_GB, FLOW_LOG_GB, LOG_GB, IMAGE_GB, BUCKET_GB, SECRET_CHECKS),
+    *(AURORA_GB, FLOW_LOG_GB, LOG_GB, IMAGE_GB, BUCKET_GB, TABLE_GB, SECRET_CHECKS),
     *(INSIGHTS_METRICS, ENHANCED_METRICS, ENHANCED_METRICS_BY_TASK),
 )
 
 FREE: dict[str, str] = {
+    "aws:acm/certificate:Certificate": "public certificates are free",
+    "aws:acm/certificateValidation:CertificateValidation": "waits, and makes nothing",
     "aws:apigatewayv2/api:Api": "HTTP APIs cost by request",
+    "aws:apigatewayv2/apiMapping:ApiMapping": "part of the API",
+    "aws:apigatewayv2/authorizer:Authorizer": "part of the API",
+    "aws:apigatewayv2/domainName:DomainName": "part of the API",
     "aws:apigatewayv2/integration:Integration": "part of the API",
     "aws:apigatewayv2/route:Route": "part of the API",
     "aws:apigatewayv2/stage:Stage": "part of the API; its detailed metrics exist only while there are requests",
     "aws:apigatewayv2/vpcLink:VpcLink": "VPC links of HTTP APIs are free",
     "aws:appautoscaling/policy:Policy": "free; its two alarms are within CloudWatch's ten free ones",
     "aws:appautoscaling/target:Target": "free",
+    "aws:backup/plan:Plan": "free",
+    "aws:backup/selection:Selection": "free",
+    "aws:backup/vault:Vault": "costs by what is in it: backups of tables and database cost by their size",
+    "aws:cloudfront/distribution:Distribution": "distributions cost by request and traffic",
+    "aws:cloudfront/function:Function": "costs by request",
+    "aws:cloudfront/originAccessControl:OriginAccessControl": "free",
+    "aws:cloudfront/responseHeadersPolicy:ResponseHeadersPolicy": "free",
+    "aws:cloudwatch/logDelivery:LogDelivery": "costs by what is logged",
+    "aws:cloudwatch/logDeliveryDestination:LogDeliveryDestination": "free",
+    "aws:cloudwatch/logDeliverySource:LogDeliverySource": "free",
+    "aws:cloudwatch/logResourcePolicy:LogResourcePolicy": "free",
+    "aws:cognito/identityProvider:IdentityProvider": "users of a directory cost by active month, after the first 50",
+    "aws:cognito/resourceServer:ResourceServer": "free",
+    "aws:cognito/userGroup:UserGroup": "free",
+    "aws:cognito/userPool:UserPool": "users cost by active month: 10,000 are free, none in the PLUS plan",
+    "aws:cognito/userPoolClient:UserPoolClient": "free for people; notebooks cost by token, $2.25 for 1,000",
+    "aws:cognito/userPoolDomain:UserPoolDomain": "free",
     "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup": "free",
     "aws:ec2/egressOnlyInternetGateway:EgressOnlyInternetGateway": "free; traffic costs",
     "aws:ec2/internetGateway:InternetGateway": "free; traffic costs",
@@ -141,13 +172,17 @@ FREE: dict[str, str] = {
     "aws:iam/role:Role": "free",
     "aws:iam/rolePolicy:RolePolicy": "free",
     "aws:kms/alias:Alias": "free",
+    "aws:lambda/function:Function": "functions cost by request and duration; concurrency that is set aside is free",
+    "aws:lambda/permission:Permission": "free",
     "aws:lb/listener:Listener": "part of the load balancer",
     "aws:lb/targetGroup:TargetGroup": "part of the load balancer",
     "aws:rds/clusterParameterGroup:ClusterParameterGroup": "free",
     "aws:rds/parameterGroup:ParameterGroup": "free",
     "aws:rds/subnetGroup:SubnetGroup": "free",
+    "aws:route53/record:Record": "entries are free, and questions for aliases of AWS's names too",
     "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration": "free; transitions cost by object",
     "aws:s3/bucketLogging:BucketLogging": "free; the logs are in a bucket",
+    "aws:s3/bucketObjectv2:BucketObjectv2": "in a bucket, which is counted",
     "aws:s3/bucketOwnershipControls:BucketOwnershipControls": "free",
     "aws:s3/bucketPolicy:BucketPolicy": "free",
     "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock": "free",
@@ -160,6 +195,8 @@ FREE: dict[str, str] = {
     "aws:ssm/parameter:Parameter": "standard parameters are free",
     "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule": "free",
     "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule": "free",
+    "aws:wafv2/webAclAssociation:WebAclAssociation": "free; the web ACL is counted",
+    "aws:wafv2/webAclLoggingConfiguration:WebAclLoggingConfiguration": "free; what is logged costs",
     "random:index/randomId:RandomId": "not in AWS",
     "random:index/randomPassword:RandomPassword": "not in AWS",
 }

@@ -4,6 +4,10 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from pulumi.runtime import rpc
+
+from settings.identity import OUTPUTS
+
 PLACEHOLDER_ACCOUNT = "123456789012"
 """Stands for the account where the stack's configuration does not list one; the number AWS's own examples use."""
 
@@ -48,8 +52,59 @@ def answers(config: Mapping[str, str]) -> dict[str, Answer]:
             "keyState": "Enabled",
             "keyUsage": "ENCRYPT_DECRYPT",
         },
+        "aws:route53/getZone:getZone": lambda args: {
+            "zoneId": args["zoneId"],
+            "id": args["zoneId"],
+            "name": json.loads(config.get("mlplatform:domain", "{}")).get("name"),
+            "privateZone": False,
+        },
+        **_user_pools(region, config),
         "aws:ec2/getVpc:getVpc": lambda args: {"id": args["id"], "arn": ""},
         "aws:ec2/getSubnet:getSubnet": _subnets(zones, config),
+    }
+
+
+def reads(config: Mapping[str, str]) -> dict[str, Answer]:
+    """What the offline plan takes existing resources for, by type; the answer is given the resource's id."""
+    domain = json.loads(config.get("mlplatform:domain", "{}")).get("name")
+    return {
+        "aws:acm/certificate:Certificate": lambda given: {
+            "arn": given["id"],
+            "domainName": f"*.{domain}",
+            "subjectAlternativeNames": [f"*.{domain}"],
+            "status": "ISSUED",
+        },
+        # What another stack gives is as unknown here as what a resource computes.
+        "pulumi:pulumi:StackReference": lambda given: {
+            "name": given["id"],
+            "outputs": rpc.UNKNOWN,
+            "secretOutputNames": [],
+        },
+    }
+
+
+def _user_pools(region: str, config: Mapping[str, str]) -> dict[str, Answer]:
+    """The configured user pool with its clients; of one that CloudFormation exports, the exports' names are the ids."""
+    existing: dict[str, Any] = json.loads(config.get("mlplatform:identity", "{}")).get("existing") or {}
+    prefix = str(existing.get("cloudFormationExportPrefix", ""))
+    clients = [existing.get(name[0].lower() + name[1:], prefix + name) for name in OUTPUTS.values()]
+    return {
+        "aws:cloudformation/getExport:getExport": lambda args: {
+            "name": args["name"],
+            "id": args["name"],
+            "exportingStackId": "",
+            "value": f"{region}_plan" if args["name"].endswith(OUTPUTS["cognito_user_pool_id"]) else args["name"],
+        },
+        "aws:cognito/getUserPool:getUserPool": lambda args: {
+            "id": args["userPoolId"],
+            "userPoolId": args["userPoolId"],
+            "domain": "existing",
+        },
+        "aws:cognito/getUserPoolClients:getUserPoolClients": lambda args: {
+            "id": args["userPoolId"],
+            "userPoolId": args["userPoolId"],
+            "clientIds": clients,
+        },
     }
 
 

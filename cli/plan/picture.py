@@ -13,10 +13,13 @@ COLOURS = {
     "encryption": "#DD344C",
     "iam": "#DD344C",
     "database": "#3B48CC",
+    "metadata": "#3B48CC",
+    "backup": "#3F8624",
     "storage": "#3F8624",
     "images": "#ED7100",
     "mlflow": "#ED7100",
     "api": "#E7157B",
+    "web": "#8C4FFF",
     "studio": "#01A88D",
 }
 """Colours of AWS's own architecture icons, by kind of service."""
@@ -46,7 +49,11 @@ NOTABLE: dict[str, Fact] = {
     "aws:ecs/cluster:Cluster": lambda _: "ECS cluster",
     "aws:ecs/taskDefinition:TaskDefinition": lambda p: f"task of {int(p['cpu']) / 1024:g} vCPU, {p['memory']} MiB",
     "aws:ecs/service:Service": lambda p: f"{p['capacityProviderStrategies'][0]['capacityProvider']} service",
-    "aws:appautoscaling/target:Target": lambda p: f"{p['minCapacity']} to {p['maxCapacity']} tasks",
+    "aws:appautoscaling/target:Target": lambda p: (
+        f"{p['minCapacity']} to {p['maxCapacity']} {'tasks' if p['serviceNamespace'] == 'ecs' else 'units'}"
+    ),
+    "aws:backup/plan:Plan": lambda p: f"backups kept {p['rules'][0]['lifecycle']['deleteAfter']} days",
+    "aws:dynamodb/table:Table": lambda p: f"table, {p['billingMode'].lower().replace('_', ' ')}",
     "aws:servicediscovery/privateDnsNamespace:PrivateDnsNamespace": lambda p: f"Cloud Map {p['name']}",
     "aws:secretsmanager/secret:Secret": lambda _: "secret",
     "aws:ssm/parameter:Parameter": lambda _: "SSM parameter",
@@ -54,9 +61,16 @@ NOTABLE: dict[str, Fact] = {
     "aws:lb/loadBalancer:LoadBalancer": lambda p: f"{'internal' if p['internal'] else 'public'} load balancer",
     "aws:lb/listener:Listener": lambda p: f"listener {p['protocol']} {p['port']}",
     "aws:apigatewayv2/api:Api": lambda _: "HTTP API",
+    "aws:apigatewayv2/domainName:DomainName": lambda p: p["domainName"],
     "aws:apigatewayv2/route:Route": lambda p: p["routeKey"],
+    "aws:lambda/function:Function": lambda p: f"function of {p['memorySize']:g} MiB",
     "aws:apigatewayv2/vpcLink:VpcLink": lambda _: "VPC link",
     "aws:cloudwatch/logGroup:LogGroup": lambda _: "log group",
+    "aws:acm/certificate:Certificate": lambda p: f"certificate of {1 + len(p.get('subjectAlternativeNames', []))}",
+    "aws:route53/record:Record": lambda p: f"{p['type']} entry",
+    "aws:cloudfront/distribution:Distribution": lambda p: f"CloudFront: {p['comment']}",
+    "aws:cloudfront/function:Function": lambda p: f"function {p['comment']}",
+    "aws:wafv2/webAcl:WebAcl": lambda p: f"web ACL of {len(p['rules'])} rules, {p['scope'].lower()}",
     "aws:sagemaker/domain:Domain": lambda p: f"Studio domain, {p['appNetworkAccessType']}",
     "aws:sagemaker/userProfile:UserProfile": lambda p: f"user {p['userProfileName']}",
 }
@@ -105,11 +119,13 @@ def _owners(resources: Iterable[Resource]) -> dict[str, str]:
 
 
 def _uses(resources: Iterable[Resource], owner: Mapping[str, str]) -> dict[str, set[str]]:
+    """What each component uses; of two whose parts use each other, the first, as boxes stand in columns."""
     uses: dict[str, set[str]] = defaultdict(set)
     for resource in resources:
         for dependency in resource.dependencies:
-            if dependency in owner and owner[dependency] != owner[resource.urn]:
-                uses[owner[resource.urn]].add(owner[dependency])
+            used, user = owner.get(dependency), owner[resource.urn]
+            if used is not None and used != user and user not in _reachable(uses, used):
+                uses[user].add(used)
     return dict(uses)
 
 

@@ -16,7 +16,7 @@ from pulumi.runtime import settings as pulumi_settings
 from pulumi.runtime.proto import callback_pb2, resource_pb2
 from pulumi.runtime.stack import run_pulumi_func
 
-from cli.plan.answers import answers
+from cli.plan.answers import answers, reads
 from cli.plan.awsx import children
 from cli.plan.stack_file import Stack
 from lib import docker
@@ -27,6 +27,11 @@ SIGNATURE = "4dabf18193072939515e22adb298388d"
 SECRET, REFERENCE = "1b47061264138c4ac30d75fd1eb44270", "5cf8f73096256a8f31e491e813e4eb8e"
 """How a special value is marked in Pulumi's wire format, and the marks of secrets and of references to resources
 (pulumi/pulumi, sdk/go/common/resource/sig)."""
+
+COMPUTED_IN_BLOCKS: Mapping[str, tuple[str, Sequence[str]]] = {
+    "aws:apigatewayv2/domainName:DomainName": ("domainNameConfiguration", ("hostedZoneId", "targetDomainName")),
+}
+"""Outputs that a provider computes inside a block of inputs: the SDK takes what is missing there for None."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +50,8 @@ class Resource:
         property_dependencies: The same for each input.
         ignore_changes: Inputs whose changes are ignored.
         secret_props: Top-level inputs that hold a secret.
+        create_timeout: How long its creation may take, such as `75m`; the provider's own if empty.
+        provider: Name of its explicit provider; the stack's default one if empty.
     """
 
     urn: str
@@ -58,6 +65,8 @@ class Resource:
     property_dependencies: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
     ignore_changes: Sequence[str] = ()
     secret_props: frozenset[str] = frozenset()
+    create_timeout: str = ""
+    provider: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,6 +122,7 @@ class RecordingMonitor(mocks.MockMonitor):
         self.recorded: list[Resource] = []
         self.invoked: list[str] = []
         self._answers = answers(config)
+        self._reads = reads(config)
 
     def make_urn(self, parent: str, type_: str, name: str) -> str:
         project, stack = pulumi_settings.get_project(), pulumi_settings.get_stack()
@@ -127,6 +137,18 @@ class RecordingMonitor(mocks.MockMonitor):
         given = rpc.deserialize_properties(request.args)
         fields: dict[str, Any] = {"return": _struct(answer(given))}  # a name that Python reserves
         return resource_pb2.ResourceInvokeResponse(**fields)
+
+    def ReadResource(self, request: Any) -> Any:  # noqa: N802
+        answer = self._reads.get(request.type)
+        if answer is None:
+            raise LookupError(
+                f"the offline plan has no answer to the read of {request.type} {request.id}; add it to "
+                "cli/plan/answers.py"
+            )
+        self.invoked.append(request.type)
+        urn = self.make_urn(request.parent, request.type, request.name)
+        self.resources[urn] = mocks.MockMonitor.ResourceRegistration(urn, request.id, {})
+        return resource_pb2.ReadResourceResponse(urn=urn, properties=_struct(answer({"id": request.id})))
 
     def RegisterResource(self, request: Any) -> Any:  # noqa: N802
         urn = self.make_urn(request.parent, request.type, request.name)
@@ -148,6 +170,8 @@ class RecordingMonitor(mocks.MockMonitor):
                 property_dependencies={key: sorted(d.urns) for key, d in request.propertyDependencies.items()},
                 ignore_changes=list(request.ignoreChanges),
                 secret_props=secrets,
+                create_timeout=request.customTimeouts.create,
+                provider=request.provider.rpartition("::")[0].rpartition("::")[2],
             )
         )
         if request.remote:
@@ -155,7 +179,12 @@ class RecordingMonitor(mocks.MockMonitor):
                 urn=urn, object=self._inside(urn, request.type, request.name, props)
             )
         # The engine marks an output secret where its input was; what a provider computes stays unknown.
-        return resource_pb2.RegisterResourceResponse(urn=urn, id="", object=request.object)
+        outputs = struct_pb2.Struct()
+        outputs.CopyFrom(request.object)
+        block, computed = COMPUTED_IN_BLOCKS.get(request.type, ("", ()))
+        if block in outputs.fields:
+            outputs.fields[block].struct_value.update(dict.fromkeys(computed, rpc.UNKNOWN))
+        return resource_pb2.RegisterResourceResponse(urn=urn, id="", object=outputs)
 
     def _keep(self, resource: Resource) -> None:
         if any(known.urn == resource.urn for known in self.recorded):
@@ -197,7 +226,11 @@ def record(root: Path, stack: Stack) -> Recording:
         loop = asyncio.new_event_loop()
         asyncio.set_event_loop(loop)
         mocks.set_mocks(_NoMocks(), project=stack.project, stack=stack.name, preview=True, monitor=monitor)
-        cast("Any", pulumi_settings.SETTINGS).callbacks = _Transforms()
+        settings = cast("Any", pulumi_settings.SETTINGS)
+        settings.callbacks = _Transforms()
+        # What a failed run left, and outputs made outside of one, belong to loops that are closed.
+        settings.outputs.clear()
+        settings.rpc_manager.clear()
         pulumi_config.set_all_config(dict(stack.config), sorted(stack.secret_keys))
         try:
             loop.run_until_complete(run_pulumi_func(lambda: _run(root)))

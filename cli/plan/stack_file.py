@@ -1,5 +1,6 @@
 """Reads `Pulumi.yaml` and `Pulumi.<stack>.yaml` as the engine would, without decrypting secrets."""
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -63,7 +64,8 @@ def _revealed(value: Any) -> Any:
     if isinstance(value, Mapping):
         mapping = cast("Mapping[str, Any]", value)
         if set(mapping) == {"secure"}:
-            return HIDDEN
+            # Another ciphertext is another value, so that a change of it is seen.
+            return f"{HIDDEN}-{hashlib.sha256(str(mapping['secure']).encode()).hexdigest()[:8]}"
         return {key: _revealed(below) for key, below in mapping.items()}
     return [_revealed(below) for below in cast("list[Any]", value)] if isinstance(value, list) else value
 

@@ -11,9 +11,12 @@ from components.artifact_store import ArtifactStore
 from components.base import Component, Deployment
 from components.database import Database
 from components.encryption import Encryption
+from components.fargate import Scaling, Service, Task, define_task, run_service, scale
+from components.http_api import Tokens
 from components.images import ContainerImages
 from components.load_balancer import LoadBalancer
 from components.mlflow_service.containers import NGINX, VOLUMES, containers
+from components.mlflow_service.tokens import tokens_parameter
 from components.network import Network
 from components.roles import Role, RoleArgs
 from components.security_group import connect, security_group
@@ -45,6 +48,8 @@ class MlflowServiceArgs:
         artifacts: Where artifacts go.
         images: The containers' images.
         load_balancer: What registers the tasks; without it they are found by Cloud Map alone.
+        host: MLflow's own name, if it has one.
+        tokens: Bearer tokens that the task takes; without them it asks for a password.
     """
 
     deployment: Deployment
@@ -57,24 +62,33 @@ class MlflowServiceArgs:
     artifacts: ArtifactStore
     images: ContainerImages
     load_balancer: LoadBalancer | None
+    host: str | None = None
+    tokens: Tokens | None = None
 
 
 class MlflowService(Component):
-    """MLflow behind NGINX on Fargate, with basic authentication.
+    """MLflow behind NGINX on Fargate, with basic authentication or bearer tokens.
 
     A task is three containers: one migrates the schema under a database lock, writes NGINX's password file and ends;
-    MLflow serves 127.0.0.1; NGINX authenticates and passes on. MLflow ends by itself when one of its secrets has a new
-    version, and ECS starts a task with it.
+    MLflow serves 127.0.0.1; NGINX authenticates and passes on. With tokens there is no password, and a fourth container
+    checks for NGINX what the API has checked already (docs/adr/0011-bearer-tokens.md). MLflow ends by itself when one
+    of its secrets has a new version, and ECS starts a task with it.
     """
 
-    credentials_secret_arn: pulumi.Output[str]
-    """ARN of the secret with the basic-auth credentials (JSON `username`, `password`)."""
-    credentials_secret: str
+    credentials_secret_arn: pulumi.Output[str] | None
+    """ARN of the secret with the basic-auth credentials (JSON `username`, `password`); None with tokens."""
+    credentials_secret: str | None
     """Name of that secret, known at preview."""
+    tokens_parameter: str | None
+    """Name of the parameter with issuer and audience of the tokens; None with basic authentication."""
     discovery_arn: pulumi.Output[str]
     """ARN of the Cloud Map service."""
     cluster_name: pulumi.Output[str]
     """Name of the ECS cluster."""
+    cluster_arn: pulumi.Output[str]
+    """ARN of the ECS cluster."""
+    namespace_id: pulumi.Output[str]
+    """Id of the Cloud Map namespace."""
     service_name: pulumi.Output[str]
     """Name of the ECS service."""
 
@@ -84,14 +98,13 @@ class MlflowService(Component):
         names = args.deployment.names
         self._log_group = names.path("mlflow")
         self._database_parameter = names.path("mlflow/database")
-        self.credentials_secret = names.of("mlflow-credentials")
         self._group = security_group(self, name, vpc_id=args.network.vpc_id, description="MLflow's tasks")
         args.network.allow_aws_apis(self, name, self._group.id)
         args.database.allow(self, f"{name}-database", self._group.id)
         if args.load_balancer is not None:
             self.allow(self, f"{name}-load-balancer", args.load_balancer.security_group_id)
 
-        credentials, credentials_version = self._credentials(name, args)
+        self.credentials_secret_arn, proof = self._proof(name, args)
         parameter = self._database_address(name, args)
         logs = aws.cloudwatch.LogGroup(
             name,
@@ -102,27 +115,45 @@ class MlflowService(Component):
             opts=self._child,
         )
         cluster, capacity = self._cluster(name)
-        discovery = self._discovery(name, args)
+        namespace, discovery = self._discovery(name, args)
         task = self._task(name, args)
-        service = self._service(
+        settings = args.settings
+        service = run_service(
+            self,
             name,
-            args,
-            cluster=cluster,
-            task=task,
-            discovery=discovery,
-            # What a task reads when it starts: a change rolls the service, which the task definition does not show.
-            triggers={
-                "artifacts": args.artifacts.ready,
-                "credentials": credentials_version.version_id,
-                "database": args.database.resource_id,
-                "images": args.images.ready.apply(lambda uris: ",".join(uris.values())),
-            },
-            depends_on=[logs, parameter, capacity, *([args.load_balancer.listener] if args.load_balancer else [])],
+            Service(
+                physical=SERVICE_NAME,
+                cluster_arn=cluster.arn,
+                task=task,
+                desired_count=settings.desired_count,
+                spot=settings.spot,
+                network=args.network,
+                security_group_id=self._group.id,
+                discovery=discovery,
+                container=NGINX,
+                port=settings.proxy_port,
+                load_balancer=args.load_balancer,
+                triggers={
+                    "artifacts": args.artifacts.ready,
+                    **proof,
+                    "database": args.database.resource_id,
+                    "images": args.images.ready.apply(lambda uris: ",".join(uris.values())),
+                },
+                depends_on=[logs, parameter, capacity, *([args.load_balancer.listener] if args.load_balancer else [])],
+            ),
         )
-        self._scaling(name, cluster, service)
-        self.credentials_secret_arn = credentials.arn
+        scaling = Scaling(
+            minimum=settings.desired_count,
+            maximum=settings.max_count,
+            cpu_percent=settings.target_cpu_percent,
+            in_cooldown_seconds=settings.scale_in_cooldown_seconds,
+            out_cooldown_seconds=settings.scale_out_cooldown_seconds,
+        )
+        scale(self, name, scaling, cluster_name=cluster.name, service=service)
         self.discovery_arn = discovery.arn
         self.cluster_name = cluster.name
+        self.cluster_arn = cluster.arn
+        self.namespace_id = namespace.id
         self.service_name = service.name
         self.register_outputs(
             {"credentials_secret_arn": self.credentials_secret_arn, "discovery_arn": self.discovery_arn}
@@ -139,16 +170,31 @@ class MlflowService(Component):
             purpose="To MLflow's authenticating proxy",
         )
 
-    def _credentials(
+    def _proof(
         self, name: str, args: MlflowServiceArgs
+    ) -> tuple[pulumi.Output[str] | None, dict[str, pulumi.Output[str]]]:
+        """Makes what callers are checked against: its secret's ARN, if it is one, and what changes when it changes."""
+        names = args.deployment.names
+        if args.tokens is None:
+            self.credentials_secret, self.tokens_parameter = names.of("mlflow-credentials"), None
+            secret, version = self._credentials(name, args, self.credentials_secret)
+            return secret.arn, {"credentials": version.version_id}
+        self.credentials_secret, self.tokens_parameter = None, names.path("mlflow/tokens")
+        parameter = tokens_parameter(
+            self, f"{name}-tokens", path=self.tokens_parameter, tokens=args.tokens, encryption=args.encryption
+        )
+        return None, {"tokens": parameter.version.apply(str)}
+
+    def _credentials(
+        self, name: str, args: MlflowServiceArgs, physical: str
     ) -> tuple[aws.secretsmanager.Secret, aws.secretsmanager.SecretVersion]:
         secret = aws.secretsmanager.Secret(
             f"{name}-credentials",
-            name=self.credentials_secret,
+            name=physical,
             description="User and password of MLflow's basic authentication",
             kms_key_id=args.encryption.key_arn,
             recovery_window_in_days=args.deployment.protection.secret_recovery_days,
-            tags=self.merged_tags(self.credentials_secret),
+            tags=self.merged_tags(physical),
             opts=self._stateful(),
         )
         if args.settings.password is not None:
@@ -200,7 +246,9 @@ class MlflowService(Component):
         )
         return cluster, capacity
 
-    def _discovery(self, name: str, args: MlflowServiceArgs) -> aws.servicediscovery.Service:
+    def _discovery(
+        self, name: str, args: MlflowServiceArgs
+    ) -> tuple[aws.servicediscovery.PrivateDnsNamespace, aws.servicediscovery.Service]:
         namespace = aws.servicediscovery.PrivateDnsNamespace(
             name,
             name=self._settings.namespace,
@@ -211,7 +259,7 @@ class MlflowService(Component):
         )
         # The API finds a task's port only in an SRV registration (API Gateway developer guide, "private integrations").
         record = "A" if args.load_balancer else "SRV"
-        return aws.servicediscovery.Service(
+        service = aws.servicediscovery.Service(
             name,
             name=self._settings.service_name,
             dns_config={
@@ -223,6 +271,7 @@ class MlflowService(Component):
             tags=self.merged_tags(self._settings.service_name),
             opts=self._child,
         )
+        return namespace, service
 
     def _task(self, name: str, args: MlflowServiceArgs) -> aws.ecs.TaskDefinition:
         target, settings = args.deployment.target, args.settings
@@ -247,7 +296,7 @@ class MlflowService(Component):
                 deployment=args.deployment,
                 iam=args.iam,
                 suffix="mlflow-task",
-                description="MLflow reads its two secrets and its artifacts",
+                description="MLflow reads its secrets and its artifacts",
                 trust=trust,
                 policies={
                     "read": task_policy(
@@ -255,6 +304,7 @@ class MlflowService(Component):
                         bucket=args.artifacts.bucket,
                         prefix=args.artifacts.prefix,
                         credentials_secret=self.credentials_secret,
+                        tokens_parameter=self.tokens_parameter,
                         database_secret=args.database.managed_secret,
                         database_parameter=self._database_parameter,
                         use_key=args.encryption.reference.use("Key", "s3", "secretsmanager", "ssm"),
@@ -268,113 +318,25 @@ class MlflowService(Component):
             settings,
             images=dict(args.images.uris),
             artifact_root=args.artifacts.root,
+            host=args.host,
             credentials_secret=self.credentials_secret,
+            tokens_parameter=self.tokens_parameter,
             database_parameter=self._database_parameter,
             database_pauses=args.database_settings.auto_pauses,
             dual_stack=args.network.ipv6,
             log_group=self._log_group,
         )
-        return aws.ecs.TaskDefinition(
+        return define_task(
+            self,
             name,
-            family=args.deployment.names.of("mlflow"),
-            requires_compatibilities=["FARGATE"],
-            network_mode="awsvpc",
-            cpu=str(settings.cpu),
-            memory=str(settings.memory),
-            runtime_platform={
-                "operating_system_family": "LINUX",
-                "cpu_architecture": settings.cpu_architecture.value,
-            },
-            execution_role_arn=execution.arn,
-            task_role_arn=role.arn,
-            volumes=[{"name": volume} for volume in VOLUMES],
-            container_definitions=json.dumps(definitions),
-            tags=self.merged_tags(name),
-            opts=self._child,
-        )
-
-    def _service(
-        self,
-        name: str,
-        args: MlflowServiceArgs,
-        *,
-        cluster: aws.ecs.Cluster,
-        task: aws.ecs.TaskDefinition,
-        discovery: aws.servicediscovery.Service,
-        triggers: dict[str, pulumi.Output[str]],
-        depends_on: list[pulumi.Resource],
-    ) -> aws.ecs.Service:
-        settings, balancer = self._settings, args.load_balancer
-        return aws.ecs.Service(
-            name,
-            name=SERVICE_NAME,
-            cluster=cluster.arn,
-            task_definition=task.arn,
-            desired_count=settings.desired_count,
-            capacity_provider_strategies=[
-                {"capacity_provider": "FARGATE_SPOT" if settings.spot else "FARGATE", "weight": 1}
-            ],
-            platform_version="LATEST",
-            network_configuration={
-                "subnets": args.network.private_subnet_ids,
-                "security_groups": [self._group.id],
-                "assign_public_ip": False,
-            },
-            load_balancers=(
-                [
-                    {
-                        "target_group_arn": balancer.target_group_arn,
-                        "container_name": NGINX,
-                        "container_port": settings.proxy_port,
-                    }
-                ]
-                if balancer
-                else None
+            Task(
+                family=args.deployment.names.of("mlflow"),
+                cpu=settings.cpu,
+                memory=settings.memory,
+                architecture=settings.cpu_architecture,
+                execution_role_arn=execution.arn,
+                task_role_arn=role.arn,
+                volumes=list(VOLUMES),
+                containers=definitions,
             ),
-            health_check_grace_period_seconds=180 if balancer else None,
-            service_registries=aws.ecs.ServiceServiceRegistriesArgs(
-                registry_arn=discovery.arn,
-                # An SRV registration names the port, an A registration may not.
-                container_name=None if balancer else NGINX,
-                container_port=None if balancer else settings.proxy_port,
-            ),
-            deployment_circuit_breaker={"enable": True, "rollback": True},
-            deployment_minimum_healthy_percent=100,
-            deployment_maximum_percent=200,
-            enable_ecs_managed_tags=True,
-            propagate_tags="SERVICE",
-            force_new_deployment=True,
-            triggers=triggers,
-            wait_for_steady_state=True,
-            tags=self.merged_tags(name),
-            # Scaling moves the count between desiredCount and maxCount.
-            opts=self._options(depends_on=depends_on, ignore_changes=["desiredCount"], delete_before_replace=True),
-        )
-
-    def _scaling(self, name: str, cluster: aws.ecs.Cluster, service: aws.ecs.Service) -> None:
-        settings = self._settings
-        target = aws.appautoscaling.Target(
-            name,
-            service_namespace="ecs",
-            scalable_dimension="ecs:service:DesiredCount",
-            resource_id=pulumi.Output.concat("service/", cluster.name, "/", service.name),
-            min_capacity=settings.desired_count,
-            max_capacity=settings.max_count,
-            tags=self.merged_tags(name),
-            opts=self._child,
-        )
-        aws.appautoscaling.Policy(
-            f"{name}-cpu",
-            name="cpu",
-            policy_type="TargetTrackingScaling",
-            service_namespace=target.service_namespace,
-            scalable_dimension=target.scalable_dimension,
-            resource_id=target.resource_id,
-            target_tracking_scaling_policy_configuration={
-                "predefined_metric_specification": {"predefined_metric_type": "ECSServiceAverageCPUUtilization"},
-                "target_value": settings.target_cpu_percent,
-                "scale_in_cooldown": settings.scale_in_cooldown_seconds,
-                "scale_out_cooldown": settings.scale_out_cooldown_seconds,
-            },
-            opts=self._child,
         )

@@ -35,8 +35,9 @@ def update_stage(self: Any) -> Answer:  # noqa: D103
 )
 def domain_name_to_json(original: Callable[..., Any], self: Any) -> dict[str, Any]:  # noqa: D103
     answer = original(self)
+    region = self.domain_name_arn.split(":")[3]
     for configuration in answer["domainNameConfigurations"]:
-        target = f"d-{uuid.uuid5(uuid.NAMESPACE_DNS, self.domain_name).hex[:10]}.execute-api.us-east-1.amazonaws.com"
+        target = f"d-{uuid.uuid5(uuid.NAMESPACE_DNS, self.domain_name).hex[:10]}.execute-api.{region}.amazonaws.com"
         configuration.setdefault("apiGatewayDomainName", target)
         configuration.setdefault("hostedZoneId", "Z1UJRXOUMOOFQ8")
         configuration.setdefault("domainNameStatus", "AVAILABLE")

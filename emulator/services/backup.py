@@ -4,11 +4,12 @@ import json
 import time
 import uuid
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 from urllib.parse import unquote
 
 from moto.backup import urls
 from moto.backup.exceptions import ResourceNotFoundException
+from moto.backup.models import Plan
 from moto.backup.responses import BackupResponse
 
 from emulator.registry import adds, corrects, records, setup
@@ -53,6 +54,16 @@ def delete_backup_plan(original: Callable[..., Any], self: Any) -> Any:  # noqa:
     freed = f"{plan.backup_plan['BackupPlanName']} (deleted {plan.backup_plan_id})"
     plan.backup_plan = {**plan.backup_plan, "BackupPlanName": freed}
     return answer
+
+
+@adds("backup", "UpdateBackupPlan", on=BackupResponse)
+def update_backup_plan(self: Any) -> str:  # noqa: D103
+    plan = self.backup_backend.get_backup_plan(self.path.rstrip("/").split("/")[3], None)
+    # The constructor fills in what a plan leaves open; every update is a new version.
+    new = cast("Any", Plan)(json.loads(self.body)["BackupPlan"], plan.creator_request_id, self.backup_backend)
+    plan.backup_plan, plan.version_id = new.backup_plan, new.version_id
+    plan.advanced_backup_settings = new.advanced_backup_settings
+    return json.dumps(plan.to_dict())
 
 
 @adds("backup", "CreateBackupSelection", on=BackupResponse)

@@ -28,6 +28,10 @@ def _etag() -> str:
 # ---- cache, origin request and response headers policies: moto has no model of them
 
 
+def _plural(kind: str) -> str:
+    return f"{kind.removesuffix('y')}ies"
+
+
 def _declare_policy(kind: str) -> None:
     member = f"{kind}Config"
 
@@ -61,8 +65,16 @@ def _declare_policy(kind: str) -> None:
         del records(self.backend, kind)[find(self)["id"]]
         return EmptyResult()
 
+    def listed(self: Any) -> ActionResult:
+        policies = [
+            {"Type": "custom", kind: {"Id": each["id"], "LastModifiedTime": each["modified"], member: each["config"]}}
+            for each in records(self.backend, kind).values()
+        ]
+        return ActionResult({f"{kind}List": {"MaxItems": 100, "Quantity": len(policies), "Items": policies}})
+
     for verb, method in {"Create": create, "Get": get, "Update": update, "Delete": delete}.items():
         adds("cloudfront", f"{verb}{kind}", on=CloudFrontResponse)(method)
+    adds("cloudfront", f"List{_plural(kind)}", on=CloudFrontResponse)(listed)
 
 
 for _kind in ("CachePolicy", "OriginRequestPolicy", "ResponseHeadersPolicy"):
@@ -75,7 +87,7 @@ for _kind in ("CachePolicy", "OriginRequestPolicy", "ResponseHeadersPolicy"):
 @corrects(
     "cloudfront",
     "CreateDistribution",
-    "drops function associations, adds ForwardedValues beside a cache policy",
+    "drops function associations and GrpcConfig, adds ForwardedValues beside a cache policy",
     on=DefaultCacheBehaviour,
     attribute="__init__",
 )
@@ -84,6 +96,7 @@ def cache_behaviour(original: Callable[..., Any], self: Any, config: dict[str, A
     original(self, config)
     self.function_associations = given.get("FunctionAssociations") or {"Quantity": 0}
     self.lambda_function_associations = given.get("LambdaFunctionAssociations") or {"Quantity": 0}
+    self.grpc_config = given.get("GrpcConfig") or {"Enabled": False}
     if given.get("CachePolicyId") and "ForwardedValues" not in given:
         self.forwarded_values = None
 
@@ -91,14 +104,18 @@ def cache_behaviour(original: Callable[..., Any], self: Any, config: dict[str, A
 @corrects(
     "cloudfront",
     "CreateDistribution",
-    "calls the certificate the default one beside an own certificate",
+    "calls the certificate the default one beside an own one, and gives the default one empty ids",
     on=ViewerCertificate,
     attribute="__init__",
 )
 def viewer_certificate(original: Callable[..., Any], self: Any, config: dict[str, Any]) -> None:  # noqa: D103
     original(self, config)
+    own = self.acm_certificate_arn or self.iam_certificate_id
     if "CloudFrontDefaultCertificate" not in config:
-        self.cloud_front_default_certificate = not (self.acm_certificate_arn or self.iam_certificate_id)
+        self.cloud_front_default_certificate = not own
+    if not own:
+        self.acm_certificate_arn = self.iam_certificate_id = None
+        self.ssl_support_method = "vip"
 
 
 @corrects("cloudfront", "CreateDistribution", "drops the origin's access control", on=Origin, attribute="__init__")

@@ -13,6 +13,7 @@ import boto3
 import mlflow
 import mlflow.sklearn
 import numpy as np
+import requests
 from botocore.exceptions import BotoCoreError, ClientError
 from matplotlib.figure import Figure
 from mlflow import MlflowClient
@@ -23,7 +24,10 @@ from sklearn.linear_model import Ridge
 from sklearn.metrics import mean_absolute_error, r2_score
 from sklearn.model_selection import train_test_split
 
-VARIABLES = ("MLFLOW_TRACKING_URI", "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD")
+ADDRESS = "MLFLOW_TRACKING_URI"
+PASSWORD = ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD")
+TOKEN = "MLFLOW_TRACKING_TOKEN"
+PLUGIN = "MLFLOW_TRACKING_AUTH"
 ALIAS = "champion"
 
 
@@ -69,32 +73,58 @@ def region() -> str:
 
 def connect_by_environment() -> None:
     """Makes sure that the environment says where MLflow is and who we are."""
-    if missing := [name for name in VARIABLES if not os.environ.get(name)]:
+    login = () if os.environ.get(TOKEN) or os.environ.get(PLUGIN) else PASSWORD
+    if missing := [name for name in (ADDRESS, *login) if not os.environ.get(name)]:
         raise SystemExit(
             f"not set: {', '.join(missing)}\n"
             'Set them with: eval "$(make -s env STACK=<stack> SECRETS=1)"\n'
+            f"which sets {TOKEN} instead where MLflow takes tokens, after: make login STACK=<stack>\n"
             "or give --stack <stack>, which reads them from SSM and Secrets Manager."
         )
 
 
 def connect_by_stack(stack: str) -> None:
-    """Finds address and credentials as a notebook does: a parameter and a secret, read with the caller's own role."""
+    """Finds address and credentials as a notebook does: a parameter and a secret, read with the caller's own role.
+
+    A token lasts an hour, or as long as the stack says; docs/clients.md says how longer runs keep theirs fresh.
+    """
     session = boto3.Session(region_name=region())
-    parameter, secret = f"/mlplatform/{stack}/mlflow/tracking-uri", f"mlplatform-{stack}-mlflow-credentials"
-    reading = f"SSM parameter {parameter}"
+    parameter = f"/mlplatform/{stack}/mlflow/tracking-uri"
     try:
         answer: Any = session.client("ssm").get_parameter(Name=parameter, WithDecryption=True)
-        reading = f"secret {secret}"
-        value: Any = session.client("secretsmanager").get_secret_value(SecretId=secret)
     except (BotoCoreError, ClientError) as error:
-        raise SystemExit(
-            f"{reading} in {session.region_name} cannot be read: {error}\n"
-            "Is the stack deployed in this account and region, and may you read it? "
-            f"Otherwise set {', '.join(VARIABLES)} and leave out --stack."
-        ) from None
-    login = json.loads(value["SecretString"])
-    values = (answer["Parameter"]["Value"], login["username"], login["password"])
-    os.environ.update(zip(VARIABLES, values, strict=True))
+        raise SystemExit(_unreadable(f"SSM parameter {parameter}", session, error)) from None
+    os.environ[ADDRESS] = answer["Parameter"]["Value"]
+    # The first exists with `mlflow.auth: cognito`, the second with `basic`; a role may read the one that exists.
+    token_secret, password_secret = f"mlplatform-{stack}-notebook-client", f"mlplatform-{stack}-mlflow-credentials"
+    reader: Any = session.client("secretsmanager")
+    try:
+        os.environ[TOKEN] = token(json.loads(reader.get_secret_value(SecretId=token_secret)["SecretString"]))
+    except (BotoCoreError, ClientError) as first:
+        try:
+            login = json.loads(reader.get_secret_value(SecretId=password_secret)["SecretString"])
+        except (BotoCoreError, ClientError) as second:
+            both = f"secret {token_secret} cannot be read: {first}\n"
+            raise SystemExit(both + _unreadable(f"secret {password_secret}", session, second)) from None
+        os.environ.update(zip(PASSWORD, (login["username"], login["password"]), strict=True))
+
+
+def token(client: dict[str, str]) -> str:
+    """An access token, by what the secret of notebooks and jobs holds."""
+    fields = {"grant_type": "client_credentials", "scope": client["scope"]}
+    login = (client["clientId"], client["clientSecret"])
+    answer = requests.post(client["tokenUrl"], data=fields, auth=login, timeout=30)
+    if not answer.ok:
+        raise SystemExit(f"{client['tokenUrl']} gave no token: {answer.status_code} {answer.text}")
+    return str(answer.json()["access_token"])
+
+
+def _unreadable(what: str, session: boto3.Session, error: Exception) -> str:
+    return (
+        f"{what} in {session.region_name} cannot be read: {error}\n"
+        "Is the stack deployed in this account and region, and may you read it? "
+        f"Otherwise set {ADDRESS} and {TOKEN}, or {' and '.join(PASSWORD)}, and leave out --stack."
+    )
 
 
 def plot(truth: Any, predicted: Any) -> Figure:

@@ -9,7 +9,21 @@ from lib.naming import Target
 MANAGED_POLICY_LIMIT = 6144
 """Characters of a managed policy, white space aside (IAM user guide, "IAM and AWS STS quotas")."""
 
-SERVICES = ("cloudwatch", "ecr", "kms", "logs", "s3", "sagemaker", "secretsmanager", "ssm")
+SERVICES = (
+    "backup",
+    "bedrock",
+    "cloudwatch",
+    "dynamodb",
+    "ecr",
+    "kms",
+    "logs",
+    "rds",
+    "s3",
+    "sagemaker",
+    "secretsmanager",
+    "ssm",
+    "xray",
+)
 """Services that roles of the platform call; a test holds them against the roles' policies, both ways."""
 
 GLOBAL_SERVICES = ("cloudfront", "iam", "organizations", "route53", "sts", "support")

@@ -56,3 +56,18 @@ def access_log_delivery(target: Target, log_bucket: str, source_bucket: str) -> 
             "StringEquals": {"aws:SourceAccount": target.account_id},
         },
     )
+
+
+def distribution_read(target: Target, bucket: str) -> Statement:
+    """Lets distributions of this account read a bucket's objects (Amazon CloudFront developer guide, "Restrict access
+    to an Amazon S3 origin").
+
+    The distribution's own ARN is not known before it exists, and a policy must be known at preview.
+    """
+    return grant(
+        "Distribution",
+        {"Service": "cloudfront.amazonaws.com"},
+        ["s3:GetObject"],
+        [target.s3_arn(f"{bucket}/*")],
+        conditions={"ArnLike": {"aws:SourceArn": target.global_arn("cloudfront", "distribution/*")}},
+    )

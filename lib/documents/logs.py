@@ -1,6 +1,6 @@
-"""Policies of roles that only deliver logs."""
+"""Policies of what only delivers logs."""
 
-from lib.iam import allow, document
+from lib.iam import allow, document, grant
 from lib.naming import Target
 
 
@@ -24,4 +24,21 @@ def enhanced_monitoring(target: Target) -> str:
             ["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:GetLogEvents", "logs:PutLogEvents"],
             [f"{group}:log-stream:*"],
         ),
+    )
+
+
+def vended_log_delivery(target: Target, *log_groups: str) -> str:
+    """Lets AWS services of this account deliver logs to log groups of the target's region (Amazon CloudWatch Logs user
+    guide, "Enable logging from AWS services")."""
+    return document(
+        grant(
+            "Delivery",
+            {"Service": "delivery.logs.amazonaws.com"},
+            ["logs:CreateLogStream", "logs:PutLogEvents"],
+            [target.arn("logs", f"log-group:{group}:log-stream:*") for group in log_groups],
+            conditions={
+                "StringEquals": {"aws:SourceAccount": target.account_id},
+                "ArnLike": {"aws:SourceArn": target.arn("logs", "*")},
+            },
+        )
     )

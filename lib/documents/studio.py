@@ -17,7 +17,7 @@ def studio_policy(
     role_arn: str,
     bucket: str,
     prefix: str,
-    credentials_secret: str,
+    credentials_secret: str | None,
     parameters: Sequence[str],
     repository: str,
     image_accounts: Sequence[str],
@@ -30,7 +30,7 @@ def studio_policy(
         role_arn: ARN of the role itself, which it may hand to SageMaker for jobs and models.
         bucket: Name of the artifact bucket.
         prefix: Key prefix of MLflow's artifacts; `sagemaker/` beside it is for data of jobs.
-        credentials_secret: Name of the secret with MLflow's credentials.
+        credentials_secret: Name of the secret with which notebooks prove to MLflow who they are, if there is one.
         parameters: Names of the SSM parameters that notebooks read.
         repository: Name of the model-serving image repository.
         image_accounts: Accounts whose image repositories jobs may pull from.
@@ -119,10 +119,16 @@ def studio_policy(
             ],
             objects,
         ),
-        allow(
-            "Credentials",
-            ["secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue"],
-            [secret_arn_pattern(target, credentials_secret)],
+        *(
+            [
+                allow(
+                    "Credentials",
+                    ["secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue"],
+                    [secret_arn_pattern(target, credentials_secret)],
+                )
+            ]
+            if credentials_secret
+            else []
         ),
         allow("Parameters", ["ssm:GetParameter"], [target.arn("ssm", f"parameter{name}") for name in parameters]),
         allow(

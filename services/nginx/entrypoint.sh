@@ -8,8 +8,11 @@ MLFLOW_UPSTREAM="${MLFLOW_UPSTREAM:-127.0.0.1:5000}"
 NGINX_CLIENT_MAX_BODY_SIZE="${NGINX_CLIENT_MAX_BODY_SIZE:-10m}"
 # One second less than the 30 s after which an HTTP API gives up: the client gets our 504, and the log has it.
 NGINX_PROXY_READ_TIMEOUT="${NGINX_PROXY_READ_TIMEOUT:-29s}"
+MLFLOW_AUTH_TYPE="${MLFLOW_AUTH_TYPE:-basic}"
 MLFLOW_HTPASSWD_FILE="${MLFLOW_HTPASSWD_FILE:-/run/mlflow/htpasswd}"
+MLFLOW_AUTHORISER="${MLFLOW_AUTHORISER:-127.0.0.1:5002}"
 NGINX_RUN_DIR="${NGINX_RUN_DIR:-/tmp/nginx}"
+NGINX_TEMPLATES="${NGINX_TEMPLATES:-/etc/nginx}"
 
 fail() {
     echo "entrypoint.sh: $*" >&2
@@ -38,24 +41,33 @@ check MLFLOW_UPSTREAM "$MLFLOW_UPSTREAM" '[A-Za-z0-9.-]+:[1-9][0-9]{0,4}' 'give 
 check NGINX_CLIENT_MAX_BODY_SIZE "$NGINX_CLIENT_MAX_BODY_SIZE" '[1-9][0-9]*[kKmM]?' 'give a size as in 10m'
 check NGINX_PROXY_READ_TIMEOUT "$NGINX_PROXY_READ_TIMEOUT" '[1-9][0-9]*(s|m)' 'give a time as in 29s'
 check MLFLOW_HTPASSWD_FILE "$MLFLOW_HTPASSWD_FILE" '/[A-Za-z0-9._/-]+' 'give an absolute path without blanks'
+check MLFLOW_AUTH_TYPE "$MLFLOW_AUTH_TYPE" 'basic|cognito' 'give basic or cognito'
+check MLFLOW_AUTHORISER "$MLFLOW_AUTHORISER" '[A-Za-z0-9.-]+:[1-9][0-9]{0,4}' 'give ADDRESS:PORT'
 check NGINX_RUN_DIR "$NGINX_RUN_DIR" '/[A-Za-z0-9._/-]+' 'give an absolute path without blanks'
 
-[ -s "$MLFLOW_HTPASSWD_FILE" ] ||
-    fail "the password file $MLFLOW_HTPASSWD_FILE is missing or empty: the container that runs 'prepare' writes it," \
-        "share its volume and start after it"
-[ -r "$MLFLOW_HTPASSWD_FILE" ] ||
-    fail "user $(id -u) may not read $MLFLOW_HTPASSWD_FILE: run all containers of the task as the same user"
+if [ "$MLFLOW_AUTH_TYPE" = basic ]; then
+    [ -s "$MLFLOW_HTPASSWD_FILE" ] ||
+        fail "the password file $MLFLOW_HTPASSWD_FILE is missing or empty: the container that runs 'prepare' writes" \
+            "it, share its volume and start after it"
+    [ -r "$MLFLOW_HTPASSWD_FILE" ] ||
+        fail "user $(id -u) may not read $MLFLOW_HTPASSWD_FILE: run all containers of the task as the same user"
+fi
 
 umask 077
 mkdir -p "$NGINX_RUN_DIR" || fail "cannot write $NGINX_RUN_DIR: mount a volume there that user $(id -u) may write"
-# The values are checked above: none holds a character that sed would take for something else.
-sed -e "s|@NGINX_PORT@|$NGINX_PORT|g" \
-    -e "s|@MLFLOW_UPSTREAM@|$MLFLOW_UPSTREAM|g" \
-    -e "s|@NGINX_CLIENT_MAX_BODY_SIZE@|$NGINX_CLIENT_MAX_BODY_SIZE|g" \
-    -e "s|@NGINX_PROXY_READ_TIMEOUT@|$NGINX_PROXY_READ_TIMEOUT|g" \
-    -e "s|@MLFLOW_HTPASSWD_FILE@|$MLFLOW_HTPASSWD_FILE|g" \
-    -e "s|@RUN_DIR@|$NGINX_RUN_DIR|g" \
-    "${NGINX_TEMPLATE:-/etc/nginx/nginx.conf.template}" >"$NGINX_RUN_DIR/nginx.conf"
+# render TEMPLATE FILE. The values are checked above: none holds a character that sed would take for something else.
+render() {
+    sed -e "s|@NGINX_PORT@|$NGINX_PORT|g" \
+        -e "s|@MLFLOW_UPSTREAM@|$MLFLOW_UPSTREAM|g" \
+        -e "s|@NGINX_CLIENT_MAX_BODY_SIZE@|$NGINX_CLIENT_MAX_BODY_SIZE|g" \
+        -e "s|@NGINX_PROXY_READ_TIMEOUT@|$NGINX_PROXY_READ_TIMEOUT|g" \
+        -e "s|@MLFLOW_HTPASSWD_FILE@|$MLFLOW_HTPASSWD_FILE|g" \
+        -e "s|@MLFLOW_AUTHORISER@|$MLFLOW_AUTHORISER|g" \
+        -e "s|@RUN_DIR@|$NGINX_RUN_DIR|g" \
+        "$NGINX_TEMPLATES/$1.template" >"$NGINX_RUN_DIR/$2"
+}
+render nginx.conf nginx.conf
+render "auth-$MLFLOW_AUTH_TYPE.conf" auth.conf
 
 # exec: NGINX takes this process, and with it the signals of the container.
 exec nginx -e stderr -c "$NGINX_RUN_DIR/nginx.conf"

@@ -30,12 +30,13 @@ class Stack:
     name: str
     folder: Path
 
-    def configure(self, stack: str = "local", **sections: Any) -> None:
+    def configure(self, stack: str = "local", region: str | None = None, **sections: Any) -> None:
         """The repository's stack file, with sections of `mlplatform:` replaced."""
         content = yaml.safe_load((ROOT / f"Pulumi.{stack}.yaml").read_text())
         local = yaml.safe_load((ROOT / "Pulumi.local.yaml").read_text())["config"]
         aws = {key: value for key, value in local.items() if key.startswith("aws:")}
-        config = {**content["config"], **aws, **{f"mlplatform:{key}": value for key, value in sections.items()}}
+        given = {f"mlplatform:{key}": value for key, value in sections.items()}
+        config = {**content["config"], **aws, **({"aws:region": region} if region else {}), **given}
         link_program(ROOT, self.folder, yaml.safe_dump({"config": config}))
 
     def up(self, *options: str) -> str:
@@ -54,18 +55,28 @@ class Stack:
     def outputs(self) -> dict[str, Any]:
         return self.engine.outputs(self.name)
 
-    def client(self, service: str) -> Any:
+    def secret(self, key: str, value: str) -> None:
+        """Sets a configuration value as `pulumi config set --secret` does."""
+        self.engine.read("config", "set", "--stack", self.name, "--secret", "--path", key, value)
+
+    def client(self, service: str, region: str = "us-east-1") -> Any:
         """boto3 on this stack's emulator, so that what was made is read from there and not from the state."""
         return boto3.client(
             service,
             endpoint_url=self.url,
-            region_name="us-east-1",
+            region_name=region,
             aws_access_key_id="test",
             aws_secret_access_key="test",
         )
 
-    def residue(self) -> dict[str, list[str]]:
-        return emulator.residue(self.url)
+    def listeners(self, region: str = "us-east-1") -> list[dict[str, Any]]:
+        """Listeners of the one load balancer."""
+        balancing = self.client("elbv2", region)
+        (balancer,) = balancing.describe_load_balancers()["LoadBalancers"]
+        return list(balancing.describe_listeners(LoadBalancerArn=balancer["LoadBalancerArn"])["Listeners"])
+
+    def residue(self, *regions: str) -> dict[str, list[str]]:
+        return emulator.residue(self.url, *regions)
 
 
 def _why(output: str) -> str:

@@ -18,19 +18,17 @@ def test_local_goes_up_changes_and_goes_without_a_trace(stack: Stack) -> None:
     _serves(stack, outputs)
     first = _service(stack, outputs)
 
-    # Scale, rotate, new image: three updates in one.
-    stack.configure(mlflow={"images": {**IMAGES, "mlflow": IMAGES["mlflow"] + "-1"}, "desiredCount": 3, "maxCount": 9})
-    stack.engine.read(
-        *("config", "set", "--stack", stack.name, "--secret", "--path"),
-        "mlplatform:mlflow.password",
-        "another-passw0rd",
-    )
+    # Scale, rotate, new image, a password instead of tokens: four updates in one.
+    images = {**IMAGES, "mlflow": IMAGES["mlflow"] + "-1"}
+    stack.configure(mlflow={"auth": "basic", "images": images, "desiredCount": 3, "maxCount": 9})
+    stack.secret("mlplatform:mlflow.password", "another-passw0rd")
     _rotate_database_secret(stack, outputs)
     stack.up()
     assert changes(stack.preview("--json")) == {}
     second = _service(stack, outputs)
     assert second["taskDefinition"] != first["taskDefinition"]
-    assert _secret(stack, outputs["mlflowSecretArn"]) == {"username": "admin", "password": "another-passw0rd"}
+    assert "mlflowSecretArn" not in outputs
+    assert _secret(stack, stack.outputs()["mlflowSecretArn"]) == {"username": "admin", "password": "another-passw0rd"}
     (target,) = stack.client("application-autoscaling").describe_scalable_targets(ServiceNamespace="ecs")[
         "ScalableTargets"
     ]
@@ -79,6 +77,7 @@ def _serves(stack: Stack, outputs: dict[str, Any]) -> None:
     assert [c["name"] for c in task["containerDefinitions"]] == [
         "migrationContainer",
         "mlflowContainer",
+        "authoriserContainer",
         "nginxContainer",
     ]
     assert task["taskRoleArn"] != task["executionRoleArn"]
@@ -93,13 +92,24 @@ def _serves(stack: Stack, outputs: dict[str, Any]) -> None:
         "dbname": "mlflow",
         "secretArn": outputs["databaseSecretArn"],
     }
-    assert set(_secret(stack, environment["MLFLOW_CREDENTIALS_SECRET_ID"])) == {"username", "password"}
+    assert "MLFLOW_CREDENTIALS_SECRET_ID" not in environment
+    checked = {e["name"]: e["value"] for e in task["containerDefinitions"][2]["environment"]}
+    tokens = ssm.get_parameter(Name=checked["MLFLOW_TOKENS_PARAMETER"], WithDecryption=True)["Parameter"]["Value"]
+    assert json.loads(tokens)["issuer"] == outputs["issuer"]
+    assert {outputs["CliClientId"], outputs["MlflowuiClientId"]} <= set(json.loads(tokens)["audience"])
     tracking = ssm.get_parameter(Name=outputs["mlflowTrackingUriParameter"], WithDecryption=True)["Parameter"]["Value"]
     assert tracking == outputs["apiUrl"]
     gateway = stack.client("apigatewayv2")
-    (api,) = gateway.get_apis()["Items"]
-    keys = {route["RouteKey"] for route in gateway.get_routes(ApiId=api["ApiId"])["Items"]}
-    assert keys == {"ANY /", "ANY /{proxy+}"}
+    apis = {api["Name"]: api["ApiId"] for api in gateway.get_apis()["Items"]}
+    routes = gateway.get_routes(ApiId=apis["mlplatform-local-api"])["Items"]
+    assert {(r["RouteKey"], r["AuthorizationType"]) for r in routes} == {("ANY /", "JWT"), ("ANY /{proxy+}", "JWT")}
+    page = (
+        stack.client("s3")
+        .get_object(Bucket="mlplatform-local-web-123456789012-us-east-1", Key="config.json")["Body"]
+        .read()
+    )
+    assert json.loads(page)["webClientId"] == outputs["WebClientId"]
+    assert json.loads(page)["mlflowTrackingUri"] == outputs["mlflowTrackingUri"]
     (balancer,) = stack.client("elbv2").describe_load_balancers()["LoadBalancers"]
     assert balancer["Scheme"] == "internal"
     domain = stack.client("sagemaker").describe_domain(DomainId=outputs["studioDomainId"])

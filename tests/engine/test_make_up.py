@@ -18,13 +18,18 @@ from tests.engine.conftest import ROOT
 SMALL = """
   mlplatform:studio: {enabled: false}
   mlplatform:api: {integration: cloudMap}
+  mlplatform:identity: {mode: none}
+  mlplatform:web: {enabled: false}
+  mlplatform:metadataTables: {enabled: false}
 """
 """What takes longest to come and go is left out; the lifecycle test has it."""
 
 
 @pytest.fixture
 def program(tmp_path: Path, engine_or_skip: None) -> Iterator[Path]:
-    root = link_program(ROOT, tmp_path / "program", (ROOT / "Pulumi.local.yaml").read_text() + SMALL)
+    whole = (ROOT / "Pulumi.local.yaml").read_text()
+    small = whole.replace("  mlplatform:mlflow:\n", "  mlplatform:mlflow:\n    auth: basic\n") + SMALL
+    root = link_program(ROOT, tmp_path / "program", small)
     try:
         yield root
     finally:

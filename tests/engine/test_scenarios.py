@@ -8,6 +8,19 @@ from cli import remote
 from lib.docker import docker_answers
 from tests.engine.conftest import Stack, changes
 
+RECORDS = {
+    "MlflowRestApiARecord": "mlflow",
+    "MlflowUIARecord": "mlflowui",
+    "APIARecord": "api",
+    "ServiceARecord": "service",
+}
+
+
+def _private(stack: Stack) -> list[Any]:
+    """The zones that Cloud Map makes for the VPC."""
+    zones = stack.client("route53").list_hosted_zones()["HostedZones"]
+    return [zone for zone in zones if zone["Config"]["PrivateZone"]]
+
 
 def _existing_network(stack: Stack) -> dict[str, Any]:
     ec2 = stack.client("ec2")
@@ -22,8 +35,23 @@ def _existing_network(stack: Stack) -> dict[str, Any]:
     return {"vpcId": vpc, "privateSubnetIds": subnets[:2], "isolatedSubnetIds": subnets[2:]}
 
 
-def test_an_existing_vpc_and_domain_are_used_and_left_as_they_were(stack: Stack) -> None:
-    existing = _existing_network(stack)
+CLIENTS = ("cliClientId", "jupyterhubClientId", "mlflowuiClientId", "webClientId")
+
+
+def _existing_pool(stack: Stack) -> dict[str, str]:
+    cognito = stack.client("cognito-idp")
+    pool = cognito.create_user_pool(PoolName="corporate")["UserPool"]["Id"]
+    cognito.create_user_pool_domain(UserPoolId=pool, Domain="corporate")
+    clients = {
+        client: cognito.create_user_pool_client(UserPoolId=pool, ClientName=client)["UserPoolClient"]["ClientId"]
+        for client in CLIENTS
+    }
+    return {"cognitoUserPoolId": pool, **clients, "domain": "corporate.auth.us-east-1.amazoncognito.com"}
+
+
+def test_what_exists_is_used_and_left_as_it_was(stack: Stack) -> None:
+    """A VPC, a Studio domain, a user pool; and names that people enter themselves."""
+    existing, pool = _existing_network(stack), _existing_pool(stack)
     domain = stack.client("sagemaker").create_domain(
         DomainName="corporate",
         AuthMode="IAM",
@@ -36,9 +64,19 @@ def test_an_existing_vpc_and_domain_are_used_and_left_as_they_were(stack: Stack)
         network={"existingVpc": existing},
         studio={"domainId": domain["DomainId"], "userProfiles": ["ann", "bob"]},
         database={"engine": "aurora-postgresql"},
+        identity={"mode": "existing", "existing": pool},
+        domain={"name": "ml.example.com", "dns": "manual"},
     )
     stack.up()
     assert changes(stack.preview("--json")) == {}
+    outputs = stack.outputs()
+    given = {key[0].upper() + key[1:]: value for key, value in pool.items() if key != "domain"}
+    assert {name: outputs[name] for name in given} == given
+    assert outputs["loginUrl"] == f"https://{pool['domain']}"
+    assert stack.client("route53").list_hosted_zones()["HostedZones"] == _private(stack)
+    for record, label in RECORDS.items():
+        assert f"{label}.ml.example.com" in outputs[record]
+    assert {record["type"] for record in outputs["dnsValidationRecords"]} == {"CNAME"}
     ec2 = stack.client("ec2")
     in_vpc = [{"Name": "vpc-id", "Values": [existing["vpcId"]]}]
     assert len(ec2.describe_subnets(Filters=in_vpc)["Subnets"]) == 4
@@ -69,7 +107,7 @@ def test_subnets_of_another_vpc_are_refused_before_anything_exists(stack: Stack)
 def test_dev_comes_up_without_nat_and_load_balancer_and_goes_once_it_may(
     stack: Stack, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    images = {"mlflow": {"images": {"mlflow": "example.com/mlflow:1", "nginx": "example.com/nginx:1"}}}
+    images: dict[str, Any] = {"mlflow": {"images": {"mlflow": "example.com/mlflow:1", "nginx": "example.com/nginx:1"}}}
     stack.configure("dev", **images, protection={"protectResources": True})
     stack.up()
     assert changes(stack.preview("--json")) == {}

@@ -1,7 +1,8 @@
 """The whole program under the recording monitor, for any stack and any configuration."""
 
+import json
 from collections.abc import Callable
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,10 @@ STACKS = ("local", "dev", "prod")
 Plan = Callable[..., Recording]
 
 
-@cache
-def _recorded(stack: str) -> Recording:
-    return record(ROOT, read_stack(ROOT, stack))
+@lru_cache(maxsize=128)  # a recording takes a second, and most tests look at the same ones
+def _recorded(stack: str, sections: str) -> Recording:
+    given = {f"mlplatform:{key}": value for key, value in json.loads(sections).items()}
+    return record(ROOT, read_stack(ROOT, stack, given))
 
 
 @pytest.fixture(scope="session")
@@ -26,8 +28,6 @@ def plan() -> Plan:
     """`plan("dev")`, or `plan("dev", database={...})` to replace a section of the stack's configuration."""
 
     def run(stack: str, **sections: Any) -> Recording:
-        if not sections:
-            return _recorded(stack)
-        return record(ROOT, read_stack(ROOT, stack, {f"mlplatform:{key}": value for key, value in sections.items()}))
+        return _recorded(stack, json.dumps(sections))
 
     return run

@@ -21,6 +21,8 @@ EXISTING_VPC = {
 KEY_ARN = "arn:aws:kms:us-east-1:123456789012:key/12345678-1234-1234-1234-123456789012"
 CERTIFICATE = "arn:aws:acm:us-east-1:123456789012:certificate/12345678-1234-1234-1234-123456789012"
 
+IMAGES = {"mlflow": "example.com/mlflow:1", "nginx": "example.com/nginx:1"}
+
 POLICY = "aws:iam/policy:Policy"
 CORPORATE = "arn:aws:iam::123456789012:policy/corporate"
 
@@ -47,6 +49,38 @@ SCENARIOS: dict[str, dict[str, Any]] = {
     },
     "built images": {"mlflow": {"images": {}}},
     "access logs": {"artifacts": {"accessLogs": True}},
+    "AI gateway": {
+        "aiGateway": {
+            "enabled": True,
+            "endpoints": [
+                {
+                    "name": "claude",
+                    "endpointType": "llm/v1/chat",
+                    "provider": "bedrock",
+                    "model": "anthropic.claude-sonnet-4-v1:0",
+                    "config": {"aws_config": {"aws_region": "us-east-1"}},
+                },
+                {
+                    "name": "gpt",
+                    "endpointType": "llm/v1/chat",
+                    "provider": "openai",
+                    "model": "gpt-4o-mini",
+                    "secrets": {"openai_api_key": "arn:aws:secretsmanager:us-east-1:123456789012:secret:openai-a1B2c3"},
+                },
+            ],
+        }
+    },
+    "own domain and firewall": {
+        "domain": {"name": "ml.example.com", "hostedZoneId": "Z0123456789ABCDEFGHIJ"},
+        "waf": {"enabled": True},
+    },
+    "password, without pages": {"mlflow": {"auth": "basic", "images": IMAGES}, "web": {"enabled": False}},
+    "no users": {
+        "identity": {"mode": "none"},
+        "mlflow": {"auth": "basic", "images": IMAGES},
+        "web": {"enabled": False},
+        "metadataTables": {"enabled": False},
+    },
 }
 RUNS: list[tuple[str, dict[str, Any]]] = [(stack, {}) for stack in STACKS] + [
     ("local", config) for config in SCENARIOS.values()
@@ -61,17 +95,31 @@ DOCUMENTS = {
     "aws:ec2/vpcEndpoint:VpcEndpoint": "policy",
     "aws:ecs/taskDefinition:TaskDefinition": "containerDefinitions",
     "aws:ecr/lifecyclePolicy:LifecyclePolicy": "policy",
+    "aws:cloudwatch/logResourcePolicy:LogResourcePolicy": "policyDocument",
 }
 WITHOUT_TAGS = {
+    "aws:acm/certificateValidation:CertificateValidation",
+    "aws:apigatewayv2/apiMapping:ApiMapping",
+    "aws:apigatewayv2/authorizer:Authorizer",
     "aws:apigatewayv2/integration:Integration",
     "aws:apigatewayv2/route:Route",
     "aws:appautoscaling/policy:Policy",
+    "aws:backup/selection:Selection",
+    "aws:cloudfront/originAccessControl:OriginAccessControl",
+    "aws:cloudfront/responseHeadersPolicy:ResponseHeadersPolicy",
+    "aws:cloudwatch/logResourcePolicy:LogResourcePolicy",
+    "aws:cognito/identityProvider:IdentityProvider",
+    "aws:cognito/resourceServer:ResourceServer",
+    "aws:cognito/userGroup:UserGroup",
+    "aws:cognito/userPoolClient:UserPoolClient",
+    "aws:cognito/userPoolDomain:UserPoolDomain",
     "aws:ec2/route:Route",
     "aws:ec2/routeTableAssociation:RouteTableAssociation",
     "aws:ecr/lifecyclePolicy:LifecyclePolicy",
     "aws:ecs/clusterCapacityProviders:ClusterCapacityProviders",
     "aws:iam/rolePolicy:RolePolicy",
     "aws:kms/alias:Alias",
+    "aws:lambda/permission:Permission",
     "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration",
     "aws:s3/bucketLogging:BucketLogging",
     "aws:s3/bucketOwnershipControls:BucketOwnershipControls",
@@ -80,6 +128,9 @@ WITHOUT_TAGS = {
     "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration",
     "aws:s3/bucketVersioning:BucketVersioning",
     "aws:secretsmanager/secretVersion:SecretVersion",
+    "aws:route53/record:Record",
+    "aws:wafv2/webAclAssociation:WebAclAssociation",
+    "aws:wafv2/webAclLoggingConfiguration:WebAclLoggingConfiguration",
     "docker-build:index:Image",
     "random:index/randomId:RandomId",
     "random:index/randomPassword:RandomPassword",
@@ -136,8 +187,9 @@ def test_every_child_has_a_component_of_ours_above_it(recording: Recording) -> N
         top = resource
         while top.parent:
             top = known[top.parent]
-        assert top.type.startswith("mlplatform:")
-        assert top.custom is False
+        if not resource.type.startswith("pulumi:providers:"):
+            assert top.type.startswith("mlplatform:")
+            assert top.custom is False
 
 
 @every_run
@@ -191,6 +243,9 @@ def test_no_resource_lies_open_to_the_world(recording: Recording) -> None:
 
 
 HOLDS_DATA = {
+    "aws:cognito/userPool:UserPool",
+    "aws:dynamodb/table:Table",
+    "aws:backup/vault:Vault",
     "aws:ecr/repository:Repository",
     "aws:kms/key:Key",
     "aws:rds/cluster:Cluster",
@@ -209,8 +264,8 @@ def test_what_holds_data_is_protected_in_prod_and_nowhere_else(recording: Record
 
 @every_run
 def test_passwords_reach_the_engine_as_secrets_only(recording: Recording) -> None:
-    (version,) = recording.of_type("aws:secretsmanager/secretVersion:SecretVersion")
-    assert "secretString" in version.secret_props
+    for version in recording.of_type("aws:secretsmanager/secretVersion:SecretVersion"):
+        assert "secretString" in version.secret_props
     for resource in recording.resources:
         assert "masterPassword" not in resource.props
         assert "password" not in resource.props
@@ -219,11 +274,16 @@ def test_passwords_reach_the_engine_as_secrets_only(recording: Recording) -> Non
 def test_a_configured_password_is_the_secrets_value_and_is_secret(plan: Plan) -> None:
     images = {"mlflow": "example.com/m:1", "nginx": "example.com/n:1"}
     hidden = {"secure": "v1:encrypted"}
-    recording = plan("local", mlflow={"images": images, "password": hidden, "username": "ann"})
-    (version,) = recording.of_type("aws:secretsmanager/secretVersion:SecretVersion")
+    recording = plan("local", mlflow={"images": images, "auth": "basic", "password": hidden, "username": "ann"})
+    version = named(recording, "aws:secretsmanager/secretVersion:SecretVersion", "mlflow-credentials")
     assert json.loads(version.props["secretString"])["username"] == "ann"
     assert "secretString" in version.secret_props
     assert not recording.of_type("random:index/randomPassword:RandomPassword")
+
+
+def named(recording: Recording, type_: str, name: str) -> Resource:
+    (found,) = (resource for resource in recording.of_type(type_) if resource.name == name)
+    return found
 
 
 def count(recording: Recording) -> Counter[str]:
@@ -275,9 +335,10 @@ def environment_of(recording: Recording, container: str) -> dict[str, str]:
 
 
 def test_the_task_migrates_first_then_serves_then_opens_the_door(plan: Plan) -> None:
+    assert list(containers_of(plan("dev"))) == ["migrationContainer", "mlflowContainer", "nginxContainer"]
     containers = containers_of(plan("local"))
-    assert list(containers) == ["migrationContainer", "mlflowContainer", "nginxContainer"]
-    assert [containers[name]["essential"] for name in containers] == [False, True, True]
+    assert list(containers) == ["migrationContainer", "mlflowContainer", "authoriserContainer", "nginxContainer"]
+    assert [containers[name]["essential"] for name in containers] == [False, True, True, True]
     assert containers["mlflowContainer"]["dependsOn"] == [
         {"containerName": "migrationContainer", "condition": "SUCCESS"}
     ]
@@ -286,6 +347,32 @@ def test_the_task_migrates_first_then_serves_then_opens_the_door(plan: Plan) -> 
         assert container["readonlyRootFilesystem"] is True
         assert container["user"] not in ("0", "root")
     assert environment_of(plan("local"), "mlflowContainer")["MLFLOW_HOST"] == "127.0.0.1"
+
+
+def test_with_tokens_there_is_no_password_and_the_task_checks_them_itself(plan: Plan) -> None:
+    recording = plan("local")
+    door = containers_of(recording)["nginxContainer"]
+    assert {"containerName": "authoriserContainer", "condition": "HEALTHY"} in door["dependsOn"]
+    authoriser = environment_of(recording, "authoriserContainer")
+    assert authoriser["MLFLOW_TOKENS_PARAMETER"] == "/mlplatform/local/mlflow/tokens"
+    asked = environment_of(recording, "nginxContainer")
+    assert asked["MLFLOW_AUTH_TYPE"] == "cognito"
+    assert asked["MLFLOW_AUTHORISER"] == f"127.0.0.1:{authoriser['MLFLOW_AUTHORISE_PORT']}"
+    parameter = named(recording, "aws:ssm/parameter:Parameter", "mlflow-tokens").props
+    assert (parameter["type"], parameter["name"]) == ("SecureString", authoriser["MLFLOW_TOKENS_PARAMETER"])
+    assert not recording.of_type("random:index/randomPassword:RandomPassword")
+    assert "credentials" not in json.dumps(containers_of(recording)).lower()
+    assert "tokens" in resource(recording, "aws:ecs/service:Service").props["triggers"]
+    assert "credentials" in resource(plan("dev"), "aws:ecs/service:Service").props["triggers"]
+
+
+def test_mlflow_answers_to_the_names_that_the_api_has_and_no_other(plan: Plan) -> None:
+    def hosts(**config: Any) -> list[str]:
+        return environment_of(plan("local", **config), "mlflowContainer")["MLFLOW_SERVER_ALLOWED_HOSTS"].split(",")
+
+    inside = "mlflowservice.http-api.local"
+    assert hosts() == ["*.execute-api.us-east-1.amazonaws.com", inside]
+    assert hosts(domain={"name": "ml.example.com", "dns": "manual"}) == ["mlflow.ml.example.com", inside]
 
 
 def test_an_existing_vpc_gets_security_groups_and_a_private_zone_and_nothing_else(plan: Plan) -> None:
@@ -311,7 +398,9 @@ def test_tls_on_the_load_balancer_is_verified_by_the_api(plan: Plan) -> None:
     recording = plan("local", **SCENARIOS["TLS"])
     listener = resource(recording, "aws:lb/listener:Listener").props
     assert (listener["protocol"], listener["port"], listener["certificateArn"]) == ("HTTPS", 443, CERTIFICATE)
-    integration = resource(recording, "aws:apigatewayv2/integration:Integration").props
+    (integration,) = [
+        r.props for r in recording.of_type("aws:apigatewayv2/integration:Integration") if "tlsConfig" in r.props
+    ]
     assert integration["tlsConfig"] == {"serverNameToVerify": "mlflow.example.com"}
 
 

@@ -11,8 +11,37 @@ from settings.model import Settings
 from tests.program.conftest import Plan
 from tests.program.test_every_stack import CERTIFICATE, EXISTING_VPC, KEY_ARN
 
+TABLES = (
+    *("mlflow", "datasets", "projects", "projectUsers", "projectGroups", "groups", "groupUsers"),
+    *("groupsMembershipHistory", "groupDatasets", "users", "appConfiguration"),
+)
 IMAGES = {"mlflow": "example.com/mlflow:1", "nginx": "example.com/nginx:1"}
 """The stack local gives images, and a section given here replaces its own."""
+
+ZONE = "Z0123456789ABCDEFGHIJ"
+DOMAIN = {"name": "ml.example.com", "dns": "manual"}
+EXISTING_CERTIFICATES = {**DOMAIN, "certificates": "existing", "regionalCertificateArn": CERTIFICATE}
+OTHER_CERTIFICATE = CERTIFICATE.replace("1234-", "4321-")
+CLAUDE = {"name": "chat", "endpointType": "llm/v1/chat", "provider": "bedrock", "model": "anthropic.claude"}
+
+POOL = {
+    "cognitoUserPoolId": "us-east-1_abc",
+    "cliClientId": "cli",
+    "jupyterhubClientId": "hub",
+    "mlflowuiClientId": "ui",
+    "webClientId": "web",
+}
+GUID, OTHER_GUID = ("1" * 8 + "-1111-1111-1111-" + "1" * 12, "2" * 8 + "-2222-2222-2222-" + "2" * 12)
+SAML: dict[str, Any] = {"metadataUrl": "https://idp.example.com/metadata"}
+OIDC: dict[str, Any] = {"oidcIssuer": "https://idp.example.com", "clientId": "a", "clientSecret": {"secure": "v1:x"}}
+GOOGLE: dict[str, Any] = {"clientId": "1.apps.googleusercontent.com", "clientSecret": {"secure": "v1:x"}}
+AZURE: dict[str, Any] = {
+    "isExternalAuth": True,
+    "isDirectAzureActiveDirectory": True,
+    "aadDirectoryId": GUID,
+    "aadClientId": GUID,
+    "aadClientSecret": {"secure": "v1:x"},
+}
 
 CHANGES: dict[str, Any] = {
     "tags": {"Team": "ml"},
@@ -70,6 +99,7 @@ CHANGES: dict[str, Any] = {
     "artifacts.accessLogRetentionDays": 9,
     "mlflow.images.mlflow": IMAGES | {"mlflow": "example.com/mlflow:2"},
     "mlflow.images.nginx": IMAGES | {"nginx": "example.com/nginx:2"},
+    "mlflow.auth": "basic",
     "mlflow.cpu": 256,
     "mlflow.memory": 2048,
     "mlflow.cpuArchitecture": "ARM64",
@@ -103,12 +133,117 @@ CHANGES: dict[str, Any] = {
     "api.throttlingRateLimit": 9,
     "api.throttlingBurstLimit": 9,
     "api.logRetentionDays": 365,
+    "restApi.memoryMib": 512,
+    "restApi.timeoutSeconds": 9,
+    "restApi.architecture": "X86_64",
+    "restApi.reservedConcurrency": 9,
+    "restApi.throttlingRateLimit": 9,
+    "restApi.throttlingBurstLimit": 9,
+    "restApi.logRetentionDays": 365,
+    "aiGateway.enabled": True,
+    "aiGateway.endpoints.name": [CLAUDE | {"name": "other"}],
+    "aiGateway.endpoints.endpointType": [CLAUDE | {"endpointType": "llm/v1/completions"}],
+    "aiGateway.endpoints.provider": [CLAUDE | {"provider": "litellm"}],
+    "aiGateway.endpoints.model": [CLAUDE | {"model": "other"}],
+    "aiGateway.endpoints.config": [CLAUDE | {"config": {"anthropic_api_base": "https://example.com"}}],
+    "aiGateway.endpoints.secrets": [
+        CLAUDE
+        | {"secrets": {"anthropic_api_key": "arn:aws:secretsmanager:us-east-1:123456789012:secret:another-a1B2c3"}}
+    ],
+    "aiGateway.endpoints.limit.calls": [CLAUDE | {"limit": {"calls": 9, "renewalPeriod": "minute"}}],
+    "aiGateway.endpoints.limit.renewalPeriod": [CLAUDE | {"limit": {"calls": 9, "renewalPeriod": "hour"}}],
+    "aiGateway.cpu": 256,
+    "aiGateway.memory": 2048,
+    "aiGateway.desiredCount": 2,
+    "aiGateway.maxCount": 9,
+    "aiGateway.targetCpuPercent": 50,
+    "aiGateway.workers": 4,
+    "aiGateway.throttlingRateLimit": 9,
+    "aiGateway.throttlingBurstLimit": 9,
+    "aiGateway.logRetentionDays": 365,
     "studio.enabled": False,
     "studio.domainId": "d-abc",
     "studio.domainName": "other",
     "studio.userProfiles": ["other"],
     "studio.servingRepositoryName": "other",
     "studio.trainingImageAccounts": ["111111111111"],
+    "identity.mode": "existing",
+    **{f"identity.existing.{key}": POOL | {key: f"{value}2"} for key, value in POOL.items()},
+    "identity.existing.stackReference": {"stackReference": "organization/users/prod"},
+    "identity.existing.cloudFormationExports": {"cloudFormationExports": True},
+    "identity.existing.cloudFormationExportPrefix": {
+        "cloudFormationExports": True,
+        "cloudFormationExportPrefix": "corporate-",
+    },
+    "identity.existing.domain": POOL | {"domain": "login.example.com"},
+    "identity.isExternalAuth": True,
+    "identity.saml.providerName": SAML | {"providerName": "Okta"},
+    "identity.saml.metadataUrl": {"metadataUrl": "https://other.example.com/metadata"},
+    "identity.saml.metadata": {"metadata": "<EntityDescriptor/>"},
+    "identity.saml.idpIdentifiers": SAML | {"idpIdentifiers": ["example.com"]},
+    "identity.saml.idpSignout": SAML | {"idpSignout": True},
+    "identity.oidc.providerName": OIDC | {"providerName": "Okta"},
+    "identity.oidc.oidcIssuer": OIDC | {"oidcIssuer": "https://other.example.com"},
+    "identity.oidc.clientId": OIDC | {"clientId": "b"},
+    "identity.oidc.clientSecret": OIDC | {"clientSecret": {"secure": "v1:y"}},
+    "identity.oidc.authorizeScopes": OIDC | {"authorizeScopes": "openid email"},
+    "identity.oidc.idpIdentifiers": OIDC | {"idpIdentifiers": ["example.com"]},
+    "identity.google.clientId": GOOGLE | {"clientId": "2.apps.googleusercontent.com"},
+    "identity.google.clientSecret": GOOGLE | {"clientSecret": {"secure": "v1:y"}},
+    "identity.google.authorizeScopes": GOOGLE | {"authorizeScopes": "openid email"},
+    "identity.isDirectAzureActiveDirectory": True,
+    "identity.aadDirectoryId": OTHER_GUID,
+    "identity.aadClientId": OTHER_GUID,
+    "identity.aadClientSecret": {"secure": "v1:y"},
+    "identity.attributeMapping": {"email": "mail"},
+    "identity.mfa": "OPTIONAL",
+    "identity.selfSignUp": True,
+    "identity.passwordMinimumLength": 20,
+    "identity.userPoolTier": "PLUS",
+    "identity.domainPrefix": "corporate",
+    "identity.accessTokenMinutes": 30,
+    "identity.refreshTokenDays": 3,
+    "identity.cliCallbackPorts": [9000],
+    "identity.jupyterhubUrl": "https://hub.example.com",
+    "domain.name": "other.example.com",
+    "domain.hostnames.api": {"api": "other"},
+    "domain.hostnames.mlflow": {"mlflow": "other"},
+    "domain.hostnames.mlflowui": {"mlflowui": "other"},
+    "domain.hostnames.mlflowstatic": {"mlflowstatic": "other"},
+    "domain.hostnames.service": {"service": "other"},
+    "domain.hostnames.aigateway": {"aigateway": "other"},
+    "domain.certificates": "existing",
+    "domain.regionalCertificateArn": OTHER_CERTIFICATE,
+    "domain.usEast1CertificateArn": OTHER_CERTIFICATE,
+    "domain.dns": "create",
+    "domain.hostedZoneId": f"{ZONE}0",
+    "domain.validationTimeoutMinutes": 30,
+    "web.enabled": False,
+    "web.mlflowUi": False,
+    "web.banner.text": {"text": "Maintenance at noon"},
+    "web.banner.backgroundColor": {"backgroundColor": "#aa0000"},
+    "web.banner.textColor": {"textColor": "black"},
+    "web.priceClass": "PriceClass_All",
+    "web.logRetentionDays": 365,
+    "waf.enabled": True,
+    "waf.managedRuleGroups": ["AWSManagedRulesSQLiRuleSet"],
+    "waf.rateLimit": 100,
+    "waf.logRetentionDays": 365,
+    "metadataTables.enabled": False,
+    "metadataTables.namePrefix": "mlplatform.",
+    **{f"metadataTables.{name}TableName": f"other-{name}" for name in TABLES},
+    "metadataTables.billingMode": "PROVISIONED",
+    "metadataTables.readCapacity.minimum": {"minimum": 2},
+    "metadataTables.readCapacity.maximum": {"maximum": 20},
+    "metadataTables.writeCapacity.minimum": {"minimum": 2},
+    "metadataTables.writeCapacity.maximum": {"maximum": 20},
+    "metadataTables.targetUtilizationPercent": 50,
+    "metadataTables.enableDDBPointInTimeRecov": False,
+    "metadataTables.recoveryPeriodDays": 7,
+    "backup.enabled": True,
+    "backup.schedule": "cron(0 3 ? * * *)",
+    "backup.retentionDays": 9,
+    "backup.coldStorageAfterDays": 9,
 }
 """For each key a value other than the stack local's; for a key of a nested section, the whole of that section."""
 
@@ -122,13 +257,82 @@ BESIDE: dict[str, dict[str, Any]] = {
     "database.maxAllocatedStorage": {"database": {"engine": "postgres"}},
     "database.multiAz": {"database": {"engine": "postgres"}},
     # A generated password is unknown at preview, and the secret's value with it.
-    "mlflow.username": {"mlflow": {"images": IMAGES, "password": {"secure": "v1:x"}}},
+    "mlflow.username": {"mlflow": {"images": IMAGES, "auth": "basic", "password": {"secure": "v1:x"}}},
+    "mlflow.password": {"mlflow": {"images": IMAGES, "auth": "basic"}},
     "artifacts.accessLogRetentionDays": {"artifacts": {"accessLogs": True}},
     "api.loadBalancer.serverName": {
         "api": {"loadBalancer": {"certificateArn": CERTIFICATE, "serverName": "a.example.com"}}
     },
+    **{f"waf.{name}": {"waf": {"enabled": True}} for name in ("managedRuleGroups", "rateLimit", "logRetentionDays")},
+    **{
+        f"metadataTables.{name}": {"metadataTables": {"billingMode": "PROVISIONED"}}
+        for name in (
+            *("readCapacity.minimum", "readCapacity.maximum", "writeCapacity.minimum", "writeCapacity.maximum"),
+            "targetUtilizationPercent",
+        )
+    },
+    **{f"backup.{name}": {"backup": {"enabled": True}} for name in ("schedule", "retentionDays")},
+    "backup.coldStorageAfterDays": {"backup": {"enabled": True, "retentionDays": 200}},
+    # The notebooks' client is unknown at preview, and with it all that is beside its id.
+    **{
+        f"identity.existing.{key}": {
+            "identity": {"mode": "existing", "existing": POOL},
+            "studio": {"enabled": False},
+        }
+        for key in (*POOL, "stackReference", "cloudFormationExports", "domain")
+    },
+    "identity.existing.cloudFormationExportPrefix": {
+        "identity": {"mode": "existing", "existing": {"cloudFormationExports": True}}
+    },
+    **{
+        f"identity.saml.{key}": {"identity": {"isExternalAuth": True, "saml": SAML}}
+        for key in ("providerName", "metadataUrl", "metadata", "idpIdentifiers", "idpSignout")
+    },
+    **{
+        f"identity.oidc.{key}": {"identity": {"isExternalAuth": True, "oidc": OIDC}}
+        for key in ("providerName", "oidcIssuer", "clientId", "clientSecret", "authorizeScopes", "idpIdentifiers")
+    },
+    **{
+        f"identity.google.{key}": {"identity": {"isExternalAuth": True, "google": GOOGLE}}
+        for key in ("clientId", "clientSecret", "authorizeScopes")
+    },
+    **{
+        f"identity.{key}": {"identity": AZURE}
+        for key in ("aadDirectoryId", "aadClientId", "aadClientSecret", "attributeMapping")
+    },
+    "domain.name": {"domain": DOMAIN},
+    **{
+        key: {"aiGateway": {"enabled": True, "endpoints": [CLAUDE]}}
+        for key in CHANGES
+        if key.startswith("aiGateway.") and key not in ("aiGateway.enabled", "aiGateway.endpoints.limit.renewalPeriod")
+    },
+    "aiGateway.endpoints.limit.renewalPeriod": {
+        "aiGateway": {
+            "enabled": True,
+            "endpoints": [CLAUDE | {"limit": {"calls": 9, "renewalPeriod": "minute"}}],
+        }
+    },
+    **{f"domain.hostnames.{name}": {"domain": DOMAIN} for name in ("mlflow", "api", "service", "mlflowui")},
+    "domain.hostnames.mlflowstatic": {"domain": DOMAIN},
+    "domain.hostnames.aigateway": {"domain": DOMAIN, "aiGateway": {"enabled": True, "endpoints": [CLAUDE]}},
+    "domain.certificates": {"domain": DOMAIN},
+    "domain.regionalCertificateArn": {"domain": EXISTING_CERTIFICATES},
+    "domain.usEast1CertificateArn": {"domain": EXISTING_CERTIFICATES},
+    "domain.dns": {"domain": DOMAIN},
+    "domain.hostedZoneId": {"domain": {"name": "ml.example.com", "hostedZoneId": ZONE}},
+    "domain.validationTimeoutMinutes": {"domain": DOMAIN},
 }
 """What a key needs beside it to have an effect; the comparison is with a stack that has this, but not the key."""
+
+ALONG: dict[str, dict[str, Any]] = {
+    "aiGateway.enabled": {"endpoints": [CLAUDE]},
+    "identity.mode": {"existing": POOL},
+    "identity.isExternalAuth": {"saml": SAML},
+    "identity.isDirectAzureActiveDirectory": AZURE,
+    "domain.certificates": {"regionalCertificateArn": CERTIFICATE},
+    "domain.dns": {"hostedZoneId": ZONE},
+}
+"""What must be set in the section together with a key, and would be refused without it."""
 
 
 def keys(model: type[BaseModel], path: tuple[str, ...] = ()) -> Iterator[str]:
@@ -147,7 +351,10 @@ def test_every_key_of_the_model_has_its_change() -> None:
 
 
 def registered(recording: Recording) -> list[Any]:
-    return [(r.urn, r.props, r.protect, r.property_dependencies, r.ignore_changes) for r in recording.resources]
+    return [
+        (r.urn, r.props, r.protect, r.property_dependencies, r.ignore_changes, r.create_timeout)
+        for r in recording.resources
+    ]
 
 
 @pytest.mark.parametrize("key", CHANGES)
@@ -155,5 +362,5 @@ def test_a_key_changes_what_is_registered(plan: Plan, key: str) -> None:
     section, *rest = key.split(".")
     base = {"mlflow": {"images": IMAGES}, **BESIDE.get(key, {})}
     changed = dict(base)
-    changed[section] = {**base.get(section, {}), rest[0]: CHANGES[key]} if rest else CHANGES[key]
+    changed[section] = {**base.get(section, {}), rest[0]: CHANGES[key], **ALONG.get(key, {})} if rest else CHANGES[key]
     assert registered(plan("local", **changed)) != registered(plan("local", **base))

@@ -27,23 +27,24 @@ HOST = "mlflow.example.com"
 
 
 class Proxy:
-    """The NGINX container."""
+    """The NGINX container: with passwords, or with the variables that make it ask for tokens."""
 
-    def __init__(self, upstream_port: int, passwords: Path, **environment: str) -> None:
+    def __init__(self, upstream_port: int, passwords: Path | None, **environment: str) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         # In the task all containers have the same user; here NGINX is not root, and may only read its own file.
         self._folder = folder(PROXY_USER)
         own = self._folder / "htpasswd"
-        shutil.copyfile(passwords, own)
-        own.chmod(0o600)
-        if os.getuid() == 0:
-            shutil.chown(own, PROXY_USER)
+        if passwords is not None:
+            shutil.copyfile(passwords, own)
+            own.chmod(0o600)
+            if os.getuid() == 0:
+                shutil.chown(own, PROXY_USER)
         self.process = Process(
             [SERVICES / "nginx" / "entrypoint.sh"],
             env={
                 "PATH": f"{os.environ['PATH']}:/usr/sbin",
-                "NGINX_TEMPLATE": str(SERVICES / "nginx" / "nginx.conf.template"),
+                "NGINX_TEMPLATES": str(SERVICES / "nginx"),
                 "NGINX_RUN_DIR": str(self._folder / "nginx"),
                 "NGINX_PORT": str(self.port),
                 "MLFLOW_UPSTREAM": f"127.0.0.1:{upstream_port}",
@@ -68,10 +69,37 @@ class Proxy:
         shutil.rmtree(self._folder, ignore_errors=True)
 
 
-class Task:
-    """The three containers, with a folder of their own instead of the task's volume."""
+class Authoriser:
+    """The container that checks bearer tokens."""
 
-    def __init__(self, cloud: Cloud, parameter: str, credentials: str, ca: Path, **environment: str) -> None:
+    def __init__(self, cloud: Cloud, parameter: str, **environment: str) -> None:
+        self.port = free_port()
+        self.environment = {
+            **cloud.environment(),
+            "PYTHONPATH": str(SERVICES / "mlflow"),
+            "MLFLOW_TOKENS_PARAMETER": parameter,
+            "MLFLOW_AUTHORISE_PORT": str(self.port),
+            **environment,
+        }
+        self.process = Process([MLFLOW_PYTHON, "-m", "mlflow_service", "authorise"], env=self.environment)
+
+    def proxy_environment(self) -> dict[str, str]:
+        """What makes NGINX ask it."""
+        return {"MLFLOW_AUTH_TYPE": "cognito", "MLFLOW_AUTHORISER": f"127.0.0.1:{self.port}"}
+
+    def healthy(self) -> bool:
+        """The container's own health check."""
+        command = [MLFLOW_PYTHON, "-m", "mlflow_service", "health", "authorise"]
+        return subprocess.run(command, env=self.environment, capture_output=True, check=False).returncode == 0
+
+    def close(self) -> None:
+        self.process.close()
+
+
+class Task:
+    """The containers, with a folder of their own instead of the task's volume; without credentials tokens are due."""
+
+    def __init__(self, cloud: Cloud, parameter: str, credentials: str | None, ca: Path, **environment: str) -> None:
         self._cloud = cloud
         self.folder = folder()
         self.port = free_port()
@@ -82,7 +110,7 @@ class Task:
             "HOME": str(self.folder),
             "TMPDIR": str(self.folder),
             "MLFLOW_DATABASE_PARAMETER": parameter,
-            "MLFLOW_CREDENTIALS_SECRET_ID": credentials,
+            **({"MLFLOW_CREDENTIALS_SECRET_ID": credentials} if credentials else {"MLFLOW_AUTH_TYPE": "cognito"}),
             "MLFLOW_DATABASE_CA": str(ca),
             "MLFLOW_DATABASE_WAIT_SECONDS": "60",
             "MLFLOW_HTPASSWD_FILE": str(self.passwords),
@@ -117,16 +145,17 @@ class Task:
 
     def start_proxy(self, **environment: str) -> Proxy:
         wait_for(self.healthy, 90, "MLflow", self.mlflow)
-        self.proxy = Proxy(self.port, self.passwords, **environment)
+        passwords = self.passwords if "MLFLOW_CREDENTIALS_SECRET_ID" in self.common else None
+        self.proxy = Proxy(self.port, passwords, **environment)
         return self.proxy
 
-    def start(self) -> "Task":
-        """Everything, as ECS orders it."""
+    def start(self, **environment: str) -> "Task":
+        """Everything, as ECS orders it; the variables are NGINX's."""
         prepared = self.prepare()
         assert prepared.wait(90) == 0, prepared.output()
         prepared.close()
         self.start_mlflow()
-        self.start_proxy()
+        self.start_proxy(**environment)
         return self
 
     def experiments(self, username: str = USERNAME, password: str = PASSWORD) -> requests.Response:
@@ -137,16 +166,22 @@ class Task:
 
     def client(self, script: str, *arguments: str, username: str = USERNAME, password: str = PASSWORD) -> str:
         """Runs a script with the real MLflow client against NGINX; returns what it prints."""
+        login = {"MLFLOW_TRACKING_USERNAME": username, "MLFLOW_TRACKING_PASSWORD": password}
+        done = self.run_client(script, *arguments, **login)
+        assert done.returncode == 0, done.stdout + done.stderr[-6000:]
+        return done.stdout
+
+    def run_client(self, script: str, *arguments: str, **login: str) -> subprocess.CompletedProcess[str]:
+        """Runs a script with the real MLflow client against NGINX, with the variables by which it logs in."""
         assert self.proxy
-        done = subprocess.run(
+        return subprocess.run(
             [MLFLOW_PYTHON, "-c", script, *arguments],
             env={
                 **self._cloud.environment(),
                 "AWS_DEFAULT_REGION": "eu-west-1",
                 "HOME": str(self.folder),
                 "MLFLOW_TRACKING_URI": self.proxy.url,
-                "MLFLOW_TRACKING_USERNAME": username,
-                "MLFLOW_TRACKING_PASSWORD": password,
+                **login,
                 "MLFLOW_DISABLE_TELEMETRY": "true",
                 "GIT_PYTHON_REFRESH": "quiet",
             },
@@ -156,8 +191,6 @@ class Task:
             check=False,
             timeout=120,
         )
-        assert done.returncode == 0, done.stdout + done.stderr[-6000:]
-        return done.stdout
 
     def close(self) -> None:
         for process in (self.proxy, self.mlflow):

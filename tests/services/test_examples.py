@@ -150,8 +150,15 @@ def test_a_missing_variable_is_named(missing: str, tmp_path: Path) -> None:
     assert done.code == 1
     assert f"not set: {missing}\n" in done.errors
     assert "make -s env STACK=<stack> SECRETS=1" in done.errors
+    assert "after: make login STACK=<stack>" in done.errors
     assert "--stack <stack>" in done.errors
     assert "Traceback" not in done.errors
+
+
+@pytest.mark.parametrize("login", ["MLFLOW_TRACKING_TOKEN", "MLFLOW_TRACKING_AUTH"])
+def test_a_token_stands_for_user_and_password(login: str, tmp_path: Path) -> None:
+    done = run(SCRIPT, cwd=tmp_path, **{login: "given"})
+    assert "not set: MLFLOW_TRACKING_URI\n" in done.errors
 
 
 def test_all_missing_variables_are_named_at_once_and_so_is_the_region(tmp_path: Path) -> None:
@@ -167,6 +174,17 @@ def test_an_unknown_stack_is_named(cloud: Cloud, tmp_path: Path) -> None:
     assert done.code == 1
     assert f"SSM parameter /mlplatform/nowhere/mlflow/tracking-uri in {REGION} cannot be read" in done.errors
     assert "leave out --stack" in done.errors
+    assert "Traceback" not in done.errors
+
+
+def test_of_a_stack_without_either_secret_both_are_named(cloud: Cloud, tmp_path: Path) -> None:
+    cloud.ssm.put_parameter(
+        Name="/mlplatform/half/mlflow/tracking-uri", Type="SecureString", Value="http://127.0.0.1:1"
+    )
+    done = run(SCRIPT, "--stack", "half", cwd=tmp_path, **cloud.environment())
+    assert done.code == 1
+    assert "secret mlplatform-half-notebook-client cannot be read" in done.errors
+    assert f"secret mlplatform-half-mlflow-credentials in {REGION} cannot be read" in done.errors
     assert "Traceback" not in done.errors
 
 

@@ -25,6 +25,9 @@ def test_what_is_protected_is_named_with_its_setting() -> None:
         resource("aws:kms/key:Key", protect=True),
         resource("aws:rds/cluster:Cluster", protect=True, inputs={"deletionProtection": True}),
         resource("aws:lb/loadBalancer:LoadBalancer", inputs={"enableDeletionProtection": True}),
+        resource("aws:cognito/userPool:UserPool", inputs={"deletionProtection": "ACTIVE"}),
+        resource("aws:cognito/userPool:UserPool", inputs={"deletionProtection": "INACTIVE"}),
+        resource("aws:dynamodb/table:Table", inputs={"deletionProtectionEnabled": True}),
         resource("aws:s3/bucket:Bucket"),
     ]
     assert list(remote.protections(state)) == [
@@ -32,6 +35,8 @@ def test_what_is_protected_is_named_with_its_setting() -> None:
         "cluster (aws:rds/cluster:Cluster): mlplatform:protection.protectResources is true",
         "cluster (aws:rds/cluster:Cluster): mlplatform:protection.deletionProtection is true",
         "loadbalancer (aws:lb/loadBalancer:LoadBalancer): mlplatform:protection.deletionProtection is true",
+        "userpool (aws:cognito/userPool:UserPool): mlplatform:protection.deletionProtection is true",
+        "table (aws:dynamodb/table:Table): mlplatform:protection.deletionProtection is true",
     ]
 
 

@@ -41,7 +41,7 @@ def test_dev_pays_for_no_gateway_no_balancer_and_no_awake_database() -> None:
     assert [dev.of(item) for item in ("NAT gateways", "public IPv4 addresses", "load balancer", "database")] == [0] * 4
     assert dev.of("interface endpoints") == pytest.approx(3 * HOURS * 0.01)
     assert dev.of("Fargate tasks") == pytest.approx(HOURS * (0.25 * 0.04048 + 0.004445) * 0.3)
-    assert dev.of("secrets") == pytest.approx(0.80)  # ours and the one that RDS manages
+    assert dev.of("secrets") == pytest.approx(3 * 0.40)  # ours, JupyterHub's, and the one that RDS manages
 
 
 def test_prod_pays_twice_for_what_each_zone_has() -> None:
@@ -65,7 +65,9 @@ def test_the_sample_comes_out_at_its_known_cost() -> None:
     ("nat", "gateways"), [("none", 0), ("single", 1), ("perZone", 3)], ids=["none", "single", "perZone"]
 )
 def test_nat_gateways(nat: str, gateways: int) -> None:
-    found = changed("local", network={"natGateways": nat, "availabilityZones": 3}, studio={"enabled": False})
+    basic = IMAGES | {"auth": "basic"}
+    zones = {"natGateways": nat, "availabilityZones": 3}
+    found = changed("local", network=zones, studio={"enabled": False}, mlflow=basic)
     assert found.of("NAT gateways") == pytest.approx(gateways * HOURS * 0.045)
     assert found.of("public IPv4 addresses") == pytest.approx(gateways * HOURS * 0.005)
     assert found.of("interface endpoints") == pytest.approx(0 if gateways else 5 * 3 * HOURS * 0.01)
@@ -101,7 +103,8 @@ def test_postgres_pays_for_instance_and_disk_and_twice_with_a_standby() -> None:
     assert one.of("database storage") == pytest.approx(20 * 0.115)
     assert two.of("database") == pytest.approx(2 * one.of("database"))
     assert two.of("database storage") == pytest.approx(2 * one.of("database storage"))
-    assert two.of("secrets") == pytest.approx(0.80)
+    # the database's, JupyterHub's and the notebooks' client
+    assert two.of("secrets") == pytest.approx(3 * 0.40)
 
 
 def test_aurora_postgresql_costs_what_aurora_mysql_does() -> None:
@@ -148,4 +151,12 @@ def test_the_secret_checks_are_as_frequent_as_the_service_makes_them() -> None:
     source = (ROOT / "services" / "mlflow" / "mlflow_service" / "settings.py").read_text()
     found = re.search(r'"MLFLOW_SECRET_POLL_SECONDS": \((\d+),', source)
     assert found
-    assert SECRET_CHECKS.quantity == 2 * HOURS * 3600 / int(found[1])
+    assert SECRET_CHECKS.quantity == HOURS * 3600 / int(found[1])
+
+
+def test_with_tokens_a_task_watches_one_secret_and_with_a_password_two() -> None:
+    def checks(stack: str) -> list[str]:
+        return [line.basis.split()[0] for line in preset(stack).lines if line.item == "secret checks"]
+
+    assert checks("local") == ["87,600"]  # one secret in each of two tasks
+    assert checks("dev") == ["87,600"]  # two secrets in one task

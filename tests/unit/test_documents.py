@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from lib.documents.bucket import tls_only
 from lib.documents.database import ManagedSecret
 from lib.documents.endpoints import gateway_endpoint_policy, interface_endpoint_policy
+from lib.documents.functions import function_policy
 from lib.documents.key import key_policy
 from lib.documents.logs import flow_log_delivery
 from lib.documents.mlflow import execution_policy, task_policy
@@ -32,12 +33,13 @@ def statements(document: str) -> dict[str, dict[str, Any]]:
     return {statement["Sid"]: statement for statement in json.loads(document)["Statement"]}
 
 
-def task(target: Target = AWS) -> str:
+def task(target: Target = AWS, *, tokens: bool = False) -> str:
     return task_policy(
         target,
         bucket="bucket",
         prefix="mlflow",
-        credentials_secret="credentials",
+        credentials_secret=None if tokens else "credentials",
+        tokens_parameter="/mlplatform/dev/mlflow/tokens" if tokens else None,
         database_secret=ManagedSecret(
             target=target, kind="cluster", database_arn=target.arn("rds", "cluster:mlplatform-dev-mlflow")
         ),
@@ -62,10 +64,12 @@ def studio(target: Target = AWS) -> str:
 
 IDENTITY = {
     "task": task,
+    "task with tokens": lambda target=AWS: task(target, tokens=True),
     "studio": studio,
     "execution": lambda target=AWS: execution_policy(
         target, log_group="/mlplatform/dev/mlflow", images=[f"{target.ecr_host()}/mlflow:1", "public.ecr.aws/x/nginx:1"]
     ),
+    "function": lambda target=AWS: function_policy(target, "/mlplatform/dev/rest-api/function"),
     "flow log": lambda target=AWS: flow_log_delivery(target, "/mlplatform/dev/flow-logs"),
 }
 
@@ -87,6 +91,14 @@ def test_the_task_reads_its_two_secrets_its_parameter_and_its_artifacts_and_writ
         *("secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue", "ssm:GetParameter"),
         *("s3:ListBucket", "s3:GetObject", "kms:Decrypt"),
     }
+
+
+def test_with_tokens_the_task_reads_their_parameter_and_no_credentials() -> None:
+    found = statements(task(tokens=True))
+    assert found["Tokens"]["Action"] == ["ssm:GetParameter"]
+    assert found["Tokens"]["Resource"] == ["arn:aws:ssm:eu-west-1:111122223333:parameter/mlplatform/dev/mlflow/tokens"]
+    assert "Credentials" not in found
+    assert found.keys() ^ statements(task()).keys() == {"Tokens", "Credentials"}
 
 
 def test_the_database_secret_is_this_databases_alone() -> None:

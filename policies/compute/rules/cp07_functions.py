@@ -11,6 +11,13 @@ from policies.framework.rule import Level, Option, Rule, Settings, Severity, Vio
 
 _FUNCTION = "aws:lambda/function:Function"
 _INVOKE = "aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig"
+_PERMISSION = "aws:lambda/permission:Permission"
+# Callers that wait for the answer and see the failure themselves (AWS Lambda developer guide, "Invoking Lambda with
+# events from other AWS services"); Lambda keeps no event of theirs that could be lost.
+_WAITING = (
+    *("apigateway.amazonaws.com", "cognito-idp.amazonaws.com", "elasticloadbalancing.amazonaws.com"),
+    *("lex.amazonaws.com", "lexv2.amazonaws.com", "alexa-appkit.amazon.com"),
+)
 
 
 def _check(resource: PlannedResource, settings: Settings) -> Iterator[Violation]:
@@ -32,8 +39,21 @@ def _check_stack(graph: Graph, _settings: Settings) -> Iterator[Violation]:
     }
     for function in graph.of_types((_FUNCTION,)):
         own = given(function, "deadLetterConfig") and present(function, "deadLetterConfig")
-        if not own and function.urn not in kept:
+        if not own and function.urn not in kept and not _awaited(function, graph):
             yield Violation(message="neither deadLetterConfig nor an onFailure destination is set", urn=function.urn)
+
+
+def _awaited(function: PlannedResource, graph: Graph) -> bool:
+    """Whether all who may call the function wait for its answer."""
+    permissions = [
+        permission
+        for permission in graph.of_types((_PERMISSION,))
+        if any(
+            target.urn == function.urn
+            for target in graph.targets(permission, "function", (_FUNCTION,), ("name", "arn"))
+        )
+    ]
+    return bool(permissions) and all(text(permission, "principal") in _WAITING for permission in permissions)
 
 
 RULE = Rule(
@@ -47,8 +67,8 @@ RULE = Rule(
         "gone, and a function without a limit can take the account's whole concurrency."
     ),
     remediation=(
-        "Choose a current runtime; set tracingConfig.mode to Active, deadLetterConfig or an onFailure destination, and "
-        "reservedConcurrentExecutions."
+        "Choose a current runtime; set tracingConfig.mode to Active, deadLetterConfig or an onFailure destination "
+        "(unless only services that wait for the answer may call it), and reservedConcurrentExecutions."
     ),
     link="https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html",
     frameworks=(

@@ -38,7 +38,11 @@ def _check(resource: PlannedResource, settings: Settings) -> Iterator[Violation]
         if protocol not in ("HTTPS", "TLS"):
             return
     if resource.type == _DISTRIBUTION:
-        yield from _distribution(resource)
+        yield from _behaviours(resource)
+        if flag(resource, "viewerCertificate.cloudfrontDefaultCertificate"):
+            if resource.items("aliases") or not listed(resource, settings, "defaultCertificate"):
+                yield Violation(message="CloudFront's own certificate comes with TLS 1.0")
+            return
     if resource.type in _DOMAINS and text(resource, "domainEndpointOptions.enforceHttps").lower() == "false":
         yield Violation(message="domainEndpointOptions.enforceHttps is off")
     path, modern = _POLICIES[resource.type]
@@ -47,9 +51,7 @@ def _check(resource: PlannedResource, settings: Settings) -> Iterator[Violation]
         yield Violation(message=f"{path} {'allows' if policy else 'is not set, which allows'} TLS older than 1.2")
 
 
-def _distribution(resource: PlannedResource) -> Iterator[Violation]:
-    if flag(resource, "viewerCertificate.cloudfrontDefaultCertificate"):
-        yield Violation(message="CloudFront's own certificate comes with TLS 1.0")
+def _behaviours(resource: PlannedResource) -> Iterator[Violation]:
     ordered = range(len(resource.items("orderedCacheBehaviors")))
     for behaviour in ("defaultCacheBehavior", *(f"orderedCacheBehaviors[{at}]" for at in ordered)):
         if text(resource, f"{behaviour}.viewerProtocolPolicy") not in ("redirect-to-https", "https-only"):
@@ -116,6 +118,11 @@ RULE = Rule(
         Option(
             name="plainHttpInternal",
             description="Patterns of the logical names of listeners that may serve plain HTTP inside the VPC.",
+        ),
+        Option(
+            name="defaultCertificate",
+            description="Patterns of the logical names of distributions that need no certificate while they have no "
+            "name of their own.",
         ),
     ),
 )

@@ -47,8 +47,10 @@ def _anyone(resource: PlannedResource) -> bool:
 
 
 def _declared(resource: PlannedResource, settings: Settings) -> bool:
-    keys = settings.strings("routesAuthorisedBehind", resource.stack)
-    return listed(resource, settings, "routesAuthorisedBehind") or text(resource, "routeKey") in keys
+    return any(
+        listed(resource, settings, option) or text(resource, "routeKey") in settings.strings(option, resource.stack)
+        for option in ("routesAuthorisedBehind", "publicRoutes")
+    )
 
 
 RULE = Rule(
@@ -59,11 +61,11 @@ RULE = Rule(
     severity=Severity.CRITICAL,
     description=(
         "A route without authorisation is open to everyone who finds it. Where what stands behind it authorises each "
-        "request itself, that is declared."
+        "request itself, or where everyone is meant to call, as with a login, that is declared."
     ),
     remediation=(
         "Set an authorizer, AWS_IAM or, on REST methods, an API key; list routes that a back end authorises in "
-        "routesAuthorisedBehind."
+        "routesAuthorisedBehind, and those for everyone in publicRoutes."
     ),
     link="https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-access-control.html",
     frameworks=(nist("AC-3"), nist("IA-2"), well_architected("SEC09-BP03")),
@@ -75,6 +77,10 @@ RULE = Rule(
         Option(
             name="routesAuthorisedBehind",
             description="Patterns of logical names, or route keys, of routes that a back end authorises.",
+        ),
+        Option(
+            name="publicRoutes",
+            description="Patterns of logical names, or route keys, of routes that everyone is meant to call.",
         ),
     ),
 )

@@ -1,4 +1,4 @@
-"""Entry point of the container: `python -m mlflow_service prepare | serve | health`."""
+"""Entry point of the container: `python -m mlflow_service prepare | serve | authorise | gateway | health`."""
 
 from __future__ import annotations
 
@@ -9,11 +9,14 @@ import sys
 from collections.abc import Sequence
 
 from .errors import ServiceError
+from .health import SERVERS, check
 
 COMMANDS = {
     "prepare": "migrate the schema under a database lock, write the password file of NGINX, and end",
     "serve": "run the MLflow server and end when a secret rotates",
-    "health": "exit 0 when the MLflow server of this task answers",
+    "authorise": "tell NGINX whether bearer tokens are good",
+    "gateway": "run MLflow's AI gateway and end when a key rotates",
+    "health": "exit 0 when a server of this task answers",
 }
 
 
@@ -29,22 +32,31 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="mlflow_service")
     commands = parser.add_subparsers(dest="command", required=True)
     for name, summary in COMMANDS.items():
-        commands.add_parser(name, help=summary)
-    command: str = parser.parse_args(argv).command
+        subcommand = commands.add_parser(name, help=summary)
+        if name == "health":
+            subcommand.add_argument("server", nargs="?", choices=list(SERVERS), default="mlflow")
+    arguments = parser.parse_args(argv)
+    command: str = arguments.command
 
     # A health check runs every few seconds: it imports neither boto3 nor SQLAlchemy.
     if command == "health":
-        from .health import check  # noqa: PLC0415
-
-        return check(os.environ)
+        return check(os.environ, arguments.server)
 
     logging.basicConfig(
         level=logging.INFO, stream=sys.stderr, format=f"%(asctime)s %(levelname)s mlflow_service.{command} %(message)s"
     )
     logger = logging.getLogger("mlflow_service")
-    from .settings import Settings  # noqa: PLC0415
+    from .settings import AuthoriserSettings, Settings  # noqa: PLC0415
 
     try:
+        if command == "authorise":
+            from .authorise import authorise  # noqa: PLC0415
+
+            return authorise(AuthoriserSettings.from_environment(os.environ))
+        if command == "gateway":
+            from .gateway import GatewaySettings, gateway  # noqa: PLC0415
+
+            return gateway(GatewaySettings.from_environment(os.environ))
         settings = Settings.from_environment(os.environ, server=command == "serve")
         if command == "prepare":
             from .prepare import prepare  # noqa: PLC0415

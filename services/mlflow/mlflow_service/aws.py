@@ -1,4 +1,4 @@
-"""What the container reads from AWS: where the database is, and the two secrets."""
+"""What the container reads from AWS: where the database is, its secrets and its parameters."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Credentials:
 
 
 class Aws:
-    """Reads the parameter and the secrets; boto3 finds credentials and endpoints in the environment."""
+    """Reads parameters and secrets; boto3 finds credentials and endpoints in the environment."""
 
     def __init__(self, region: str) -> None:
         """Makes the clients; nothing is called yet.
@@ -64,6 +64,21 @@ class Aws:
         except BotoCoreError as error:
             raise ConfigurationError(f"no AWS client: {error}; is AWS_REGION set?") from error
 
+    def parameter(self, name: str) -> str:
+        """Reads an SSM parameter.
+
+        Args:
+            name: Its name.
+
+        Raises:
+            ConfigurationError: The parameter is missing, or may not be read.
+            ServiceError: AWS could not be reached.
+        """
+        try:
+            return str(self._ssm.get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"])
+        except (BotoCoreError, ClientError) as error:
+            raise _failure(f"SSM parameter {name!r}", error) from error
+
     def database_target(self, parameter: str) -> DatabaseTarget:
         """Reads where the database is.
 
@@ -74,11 +89,7 @@ class Aws:
             ConfigurationError: The parameter is missing or does not hold what is expected.
             ServiceError: AWS could not be reached.
         """
-        try:
-            text = self._ssm.get_parameter(Name=parameter, WithDecryption=True)["Parameter"]["Value"]
-        except (BotoCoreError, ClientError) as error:
-            raise _failure(f"SSM parameter {parameter!r}", error) from error
-        value = _json_object(text, f"SSM parameter {parameter!r}")
+        value = _json_object(self.parameter(parameter), f"SSM parameter {parameter!r}")
         missing = [key for key in ("engine", "host", "port", "dbname", "secretArn") if not value.get(key)]
         if missing:
             raise ConfigurationError(f"SSM parameter {parameter!r} lacks {', '.join(missing)}")
@@ -115,6 +126,24 @@ class Aws:
             if not isinstance(value.get(key), str) or not value[key]:
                 raise ConfigurationError(f'secret {secret_id!r} lacks {key!r}: give {{"username": …, "password": …}}')
         return Credentials(username=value["username"], password=value["password"], version=answer["VersionId"])
+
+    def secret(self, secret_id: str) -> tuple[str, str]:
+        """Reads the current text of a secret, and the id of its version.
+
+        Args:
+            secret_id: ARN or name of the secret.
+
+        Raises:
+            ConfigurationError: The secret is missing or holds no text.
+            ServiceError: AWS could not be reached.
+        """
+        try:
+            answer = self._secrets.get_secret_value(SecretId=secret_id)
+        except (BotoCoreError, ClientError) as error:
+            raise _failure(f"secret {secret_id!r}", error) from error
+        if not answer.get("SecretString"):
+            raise ConfigurationError(f"secret {secret_id!r} holds no text: store the key as it is, not as binary")
+        return answer["SecretString"], answer["VersionId"]
 
     def current_version(self, secret_id: str) -> str:
         """Returns the id of the secret's current version without reading its value.

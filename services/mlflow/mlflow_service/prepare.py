@@ -1,4 +1,4 @@
-"""`prepare`: the schema is current and the password file is there before the server starts."""
+"""`prepare`: before the server starts the schema is current and, with basic authentication, the password file there."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ logger = logging.getLogger("mlflow_service")
 
 
 def prepare(settings: Settings) -> None:
-    """Migrates the schema, once however many replicas start, and writes the password file.
+    """Migrates the schema, once however many replicas start, and writes the password file if there is one.
 
     Args:
         settings: The checked environment.
@@ -30,9 +30,12 @@ def prepare(settings: Settings) -> None:
     deadline = time.monotonic() + settings.database_wait_seconds
     aws = Aws(settings.region)
     # First what fails fast: a wrong credentials secret should not wait for a database to resume.
-    login = aws.credentials(settings.credentials_secret_id)
-    write(settings.htpasswd_file, login.username, login.password, settings.htpasswd_rounds)
-    logger.info("wrote %s", settings.htpasswd_file)
+    versions: dict[str, str] = {}
+    if settings.credentials_secret_id is not None:
+        login = aws.credentials(settings.credentials_secret_id)
+        write(settings.htpasswd_file, login.username, login.password, settings.htpasswd_rounds)
+        versions[settings.credentials_secret_id] = login.version
+        logger.info("wrote %s", settings.htpasswd_file)
 
     target = aws.database_target(settings.database_parameter)
     engine = wait_for_database(
@@ -44,7 +47,7 @@ def prepare(settings: Settings) -> None:
         _migrate(engine.url.render_as_string(hide_password=False))
     engine.dispose()
     # `serve` compares with this version: a rotation between now and its start is not lost.
-    replace(settings.versions_file, json.dumps({settings.credentials_secret_id: login.version}) + "\n")
+    replace(settings.versions_file, json.dumps(versions) + "\n")
 
 
 def _migrate(url: str) -> None:

@@ -41,6 +41,12 @@ SERVER_NUMBERS: dict[str, tuple[int, int]] = {
     "MLFLOW_SQLALCHEMYSTORE_POOL_RECYCLE": (3600, 1),
 }
 POOL_CLASSES = ("QueuePool", "NullPool")
+AUTHORISER_NUMBERS: dict[str, tuple[int, int]] = {
+    "MLFLOW_AUTHORISE_PORT": (5002, 1),
+    "MLFLOW_AUTHORISE_KEYS_SECONDS": (3600, 1),
+    "MLFLOW_AUTHORISE_RETRY_SECONDS": (10, 1),
+}
+AUTH = ("basic", "cognito")
 BOOLEANS = ("true", "false", "1", "0")
 
 
@@ -51,7 +57,7 @@ class Settings:
     Attributes:
         database_parameter: Name of the SSM parameter that says where the database is.
         region: Region of the AWS clients.
-        credentials_secret_id: ARN or name of the secret with the user name and password of NGINX.
+        credentials_secret_id: ARN or name of the secret with the user name and password of NGINX; None with tokens.
         database_ca: CA bundle that the database's certificate is checked against.
         htpasswd_file: Password file of NGINX, written by `prepare`.
         secret_poll_seconds: Pause between two looks at the versions of the secrets.
@@ -63,7 +69,7 @@ class Settings:
 
     database_parameter: str
     region: str
-    credentials_secret_id: str
+    credentials_secret_id: str | None
     database_ca: Path
     htpasswd_file: Path
     secret_poll_seconds: int
@@ -98,7 +104,12 @@ class Settings:
             return given.get(name, "")
 
         database_parameter = required("MLFLOW_DATABASE_PARAMETER", "give the name of the SSM parameter")
-        credentials_secret_id = required("MLFLOW_CREDENTIALS_SECRET_ID", "give the secret's ARN or name")
+        auth = given.get("MLFLOW_AUTH_TYPE", "basic")
+        if auth not in AUTH:
+            errors.append(f"MLFLOW_AUTH_TYPE is {auth!r}: give one of {', '.join(AUTH)}")
+        credentials_secret_id = (
+            None if auth == "cognito" else required("MLFLOW_CREDENTIALS_SECRET_ID", "give the secret's ARN or name")
+        )
         region = given.get("AWS_REGION") or given.get("AWS_DEFAULT_REGION") or required("AWS_REGION", "give the region")
         artifact_root = (
             required("MLFLOW_DEFAULT_ARTIFACT_ROOT", "give the bucket as s3://NAME/PREFIX") if server else ""
@@ -111,9 +122,9 @@ class Settings:
         database_ca = Path(given.get("MLFLOW_DATABASE_CA", DEFAULT_CA))
         if not database_ca.is_file():
             errors.append(f"MLFLOW_DATABASE_CA is {str(database_ca)!r}: no such file; give a PEM bundle of CAs")
-        numbers = {name: _number(given, name, *limits, errors) for name, limits in NUMBERS.items()}
+        numbers = {name: number(given, name, *limits, errors) for name, limits in NUMBERS.items()}
         for name, limits in SERVER_NUMBERS.items():
-            _number(given, name, *limits, errors)
+            number(given, name, *limits, errors)
         _check_server(given, errors)
         if errors:
             raise ConfigurationError("the environment of the container is wrong:\n  " + "\n  ".join(errors))
@@ -134,8 +145,64 @@ class Settings:
         )
 
 
-def _number(given: Mapping[str, str], name: str, default: int, least: int, errors: list[str]) -> int:
-    """Returns a whole number of at least `least`, or notes why the variable is none."""
+@dataclass(frozen=True, kw_only=True)
+class AuthoriserSettings:
+    """The checked environment of `authorise`.
+
+    Attributes:
+        parameter: Name of the SSM parameter with issuer and audience.
+        region: Region of the AWS clients.
+        port: Port on 127.0.0.1.
+        keys_seconds: Interval between two looks at the issuer's keys.
+        retry_seconds: Least time between two looks.
+    """
+
+    parameter: str
+    region: str
+    port: int
+    keys_seconds: int
+    retry_seconds: int
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> AuthoriserSettings:
+        """Reads and checks the environment.
+
+        Args:
+            environment: The process's environment.
+
+        Raises:
+            ConfigurationError: Names every wrong variable, its value and the way out.
+        """
+        given = {name: value for name, value in environment.items() if value.strip()}
+        region = given.get("AWS_REGION") or given.get("AWS_DEFAULT_REGION", "")
+        parameter = given.get("MLFLOW_TOKENS_PARAMETER", "")
+        errors: list[str] = []
+        if not region:
+            errors.append("AWS_REGION is not set: give the region")
+        if not parameter:
+            errors.append("MLFLOW_TOKENS_PARAMETER is not set: give the name of the SSM parameter")
+        numbers = {name: number(given, name, *limits, errors) for name, limits in AUTHORISER_NUMBERS.items()}
+        if errors:
+            raise ConfigurationError("the environment of the container is wrong:\n  " + "\n  ".join(errors))
+        return cls(
+            parameter=parameter,
+            region=region,
+            port=numbers["MLFLOW_AUTHORISE_PORT"],
+            keys_seconds=numbers["MLFLOW_AUTHORISE_KEYS_SECONDS"],
+            retry_seconds=numbers["MLFLOW_AUTHORISE_RETRY_SECONDS"],
+        )
+
+
+def number(given: Mapping[str, str], name: str, default: int, least: int, errors: list[str]) -> int:
+    """Returns a whole number of at least `least`, or notes why the variable is none.
+
+    Args:
+        given: Variables that are set.
+        name: The variable.
+        default: Its value where it is not set.
+        least: Its least value.
+        errors: Where what is wrong is noted.
+    """
     text = given.get(name)
     if text is None:
         return default

@@ -16,6 +16,7 @@ TEMPLATE, INSTANCE = "aws:ec2/launchTemplate:LaunchTemplate", "aws:ec2/instance:
 DOMAIN, NOTEBOOK = "aws:sagemaker/domain:Domain", "aws:sagemaker/notebookInstance:NotebookInstance"
 FUNCTION = "aws:lambda/function:Function"
 INVOKE = "aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig"
+PERMISSION = "aws:lambda/permission:Permission"
 MACHINE = "aws:sfn/stateMachine:StateMachine"
 POOL, IDENTITIES = "aws:cognito/userPool:UserPool", "aws:cognito/identityPool:IdentityPool"
 
@@ -104,6 +105,10 @@ def function(**changed: Any) -> PlannedResource:
     return like(FUNCTION, good, changed)
 
 
+def permission(principal: str, name: str = "it") -> PlannedResource:
+    return planned(PERMISSION, name, principal=principal, function=UNKNOWN, deps={"function": [urn(FUNCTION)]})
+
+
 def machine(**changed: Any) -> PlannedResource:
     return like(MACHINE, {"loggingConfiguration": LOGS, "tracingConfiguration": {"enabled": True}}, changed)
 
@@ -184,6 +189,9 @@ PASSING: dict[str, Case] = {
                 deps={"functionName": [urn(FUNCTION)]},
             ),
         ),
+    ),
+    "CP07 a caller that waits for the answer": Case(
+        "CP07", (function(deadLetterConfig=None), permission("apigateway.amazonaws.com"))
     ),
     "CP08 all": Case("CP08", (machine(),)),
     "CP09 strong": Case("CP09", (pool(), planned(IDENTITIES, allowUnauthenticatedIdentities=False))),
@@ -382,6 +390,15 @@ ADVICE: dict[str, Case] = {
                 functionName=UNKNOWN,
                 deps={"functionName": [urn(FUNCTION)]},
             ),
+        ),
+        "neither deadLetterConfig nor",
+    ),
+    "CP07 a caller that waits and one that does not": Case(
+        "CP07",
+        (
+            function(deadLetterConfig=None),
+            permission("apigateway.amazonaws.com"),
+            permission("events.amazonaws.com", "other"),
         ),
         "neither deadLetterConfig nor",
     ),

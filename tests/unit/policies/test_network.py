@@ -39,6 +39,7 @@ TLS = "ELBSecurityPolicy-TLS13-1-2-2021-06"
 TO_HTTPS = [{"type": "redirect", "redirect": {"protocol": "HTTPS", "port": "443", "statusCode": "HTTP_301"}}]
 FORWARD = [{"type": "forward", "targetGroupArn": UNKNOWN, "order": UNKNOWN}]
 PLAIN = {"plainHttpInternal": ["inside"]}
+DECLARED_DEFAULT = {"defaultCertificate": ["it"]}
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,9 @@ def distribution(**props: Any) -> PlannedResource:
         **props,
     }
     return planned(DISTRIBUTION, **given)
+
+
+UNNAMED = distribution(viewerCertificate={"cloudfrontDefaultCertificate": True})
 
 
 def route(key: Any, kind: Any = "NONE", /, **props: Any) -> PlannedResource:
@@ -205,6 +209,7 @@ PASSING: dict[str, Case] = {
         ),
     ),
     "NW04 a distribution": Case("NW04", (distribution(),)),
+    "NW04 CloudFront's certificate, declared": Case("NW04", (UNNAMED,), settings=DECLARED_DEFAULT),
     "NW04 a search domain": Case(
         "NW04", (planned(SEARCH, domainEndpointOptions={"tlsSecurityPolicy": "Policy-Min-TLS-1-2-PFS-2023-10"}),)
     ),
@@ -227,6 +232,7 @@ PASSING: dict[str, Case] = {
     ),
     "NW05 declared by key": Case("NW05", (route("ANY /"), api()), settings={"routesAuthorisedBehind": ["ANY /"]}),
     "NW05 declared by name": Case("NW05", (route("ANY /"),), settings={"routesAuthorisedBehind": ["i*"]}),
+    "NW05 a login": Case("NW05", (route("GET /login"), route("$default"), api()), settings={"publicRoutes": ["i*"]}),
     "NW05 an authorised default route": Case("NW05", (route("$default", "CUSTOM"), api())),
     "NW05 messages of a WebSocket": Case(
         "NW05", (route("$default"), api("WEBSOCKET"), replace(route("send"), urn=urn(ROUTE, "send")))
@@ -479,6 +485,24 @@ FAILING: dict[str, Case] = {
             ),
         ),
         "CloudFront's own certificate",
+    ),
+    "NW04 CloudFront's certificate, not declared": Case("NW04", (UNNAMED,), "CloudFront's own certificate"),
+    "NW04 CloudFront's certificate beside a name": Case(
+        "NW04",
+        (distribution(viewerCertificate={"cloudfrontDefaultCertificate": True}, aliases=["www.example.com"]),),
+        "CloudFront's own certificate",
+        settings=DECLARED_DEFAULT,
+    ),
+    "NW04 CloudFront's certificate, declared, over HTTP": Case(
+        "NW04",
+        (
+            distribution(
+                viewerCertificate={"cloudfrontDefaultCertificate": True},
+                defaultCacheBehavior={"viewerProtocolPolicy": "allow-all"},
+            ),
+        ),
+        "defaultCacheBehavior.viewerProtocolPolicy",
+        settings=DECLARED_DEFAULT,
     ),
     "NW04 an old distribution": Case(
         "NW04", (distribution(viewerCertificate={"minimumProtocolVersion": "TLSv1.1_2016"}),), "allows TLS older"

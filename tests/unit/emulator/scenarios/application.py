@@ -97,6 +97,73 @@ def resource_server(aws: Aws) -> None:
     assert refused(client.describe_resource_server, **where) == "ResourceNotFoundException"
 
 
+@covers("cognito-idp", "DescribeUserPool", "UpdateUserPool")
+def pools_keep_how_users_sign_in(aws: Aws) -> None:
+    client = aws("cognito-idp")
+    pool = client.create_user_pool(PoolName="kept", UsernameAttributes=["email"])["UserPool"]["Id"]
+    client.update_user_pool(UserPoolId=pool, DeletionProtection="INACTIVE")
+    client.create_user_pool_domain(
+        UserPoolId=pool,
+        Domain="login.example.com",
+        CustomDomainConfig={"CertificateArn": "arn:aws:acm:us-east-1:123456789012:certificate/c"},
+    )
+    found = client.describe_user_pool(UserPoolId=pool)["UserPool"]
+    assert (found["UsernameAttributes"], found["UserPoolTier"]) == (["email"], "ESSENTIALS")
+    assert (found["CustomDomain"], "Domain" in found) == ("login.example.com", False)
+
+
+@covers("cognito-idp", "UpdateUserPoolClient")
+def clients_forget_what_an_update_leaves_out(aws: Aws) -> None:
+    client = aws("cognito-idp")
+    pool = client.create_user_pool(PoolName="clients")["UserPool"]["Id"]
+    made = client.create_user_pool_client(
+        UserPoolId=pool, ClientName="web", CallbackURLs=["https://example.com/"], RefreshTokenValidity=9
+    )["UserPoolClient"]["ClientId"]
+    client.update_user_pool_client(UserPoolId=pool, ClientId=made, ClientName="web")
+    found = client.describe_user_pool_client(UserPoolId=pool, ClientId=made)["UserPoolClient"]
+    assert ("CallbackURLs" in found, found["RefreshTokenValidity"]) == (False, 30)
+
+
+@covers("cognito-idp", "DeleteUserPool")
+def protected_pools_stay(aws: Aws) -> None:
+    client = aws("cognito-idp")
+    pool = client.create_user_pool(PoolName="protected", DeletionProtection="ACTIVE")["UserPool"]["Id"]
+    assert refused(client.delete_user_pool, UserPoolId=pool) == "InvalidParameterException"
+    client.update_user_pool(UserPoolId=pool, DeletionProtection="INACTIVE")
+    client.delete_user_pool(UserPoolId=pool)
+
+
+@covers("cognito-idp", "CreateUserPoolDomain", "UpdateUserPoolDomain", "DescribeUserPoolDomain")
+def login_pages_have_a_version(aws: Aws) -> None:
+    client = aws("cognito-idp")
+    pool = client.create_user_pool(PoolName="versions")["UserPool"]["Id"]
+    client.create_user_pool_domain(UserPoolId=pool, Domain="versions", ManagedLoginVersion=2)
+    describe = client.describe_user_pool_domain
+    assert describe(Domain="versions")["DomainDescription"]["ManagedLoginVersion"] == 2
+    client.update_user_pool_domain(UserPoolId=pool, Domain="versions", ManagedLoginVersion=1)
+    assert describe(Domain="versions")["DomainDescription"]["ManagedLoginVersion"] == 1
+
+
+@covers("cognito-idp", "DescribeIdentityProvider")
+def directories_are_read(aws: Aws) -> None:
+    client = aws("cognito-idp")
+    pool = client.create_user_pool(PoolName="directories")["UserPool"]["Id"]
+
+    def added(kind: str, **details: str) -> set[str]:
+        where = {"UserPoolId": pool, "ProviderName": kind}
+        client.create_identity_provider(**where, ProviderType=kind, ProviderDetails=details)
+        found = client.describe_identity_provider(**where)["IdentityProvider"]["ProviderDetails"]
+        assert details.items() <= found.items()
+        return set(found) - set(details)
+
+    discovered = {"authorize_url", "token_url", "attributes_url", "attributes_url_add_attributes"}
+    assert added("OIDC", client_id="a", oidc_issuer="https://issuer.example.com") == {*discovered, "jwks_uri"}
+    assert added("Google", client_id="a") == {*discovered, "oidc_issuer", "token_request_method"}
+    assert added("SAML", MetadataURL="https://idp.example.com/metadata") == {
+        *("SSORedirectBindingURI", "SLORedirectBindingURI", "ActiveEncryptionCertificate")
+    }
+
+
 @covers("stepfunctions", "ValidateStateMachineDefinition")
 def definitions_are_validated(aws: Aws) -> None:
     validate = aws("stepfunctions").validate_state_machine_definition

@@ -1,6 +1,7 @@
 """Databases, storage, keys and secrets."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from tests.unit.emulator.harness import ACCOUNT, REGION, Aws, covers, refused
@@ -53,6 +54,41 @@ def rotation_period_is_kept(aws: Aws) -> None:
     assert kms.get_key_rotation_status(KeyId=key)["RotationPeriodInDays"] == 180
     kms.enable_key_rotation(KeyId=key)
     assert kms.get_key_rotation_status(KeyId=key)["RotationPeriodInDays"] == 180
+
+
+@covers("kms", "DescribeKey")
+def a_services_key_is_one_and_awss(aws: Aws) -> None:
+    kms = aws("kms")
+    with ThreadPoolExecutor() as pool:
+        asked = pool.map(lambda _: kms.describe_key(KeyId="alias/aws/dynamodb")["KeyMetadata"], range(8))
+        assert {key["KeyManager"] for key in asked} == {"AWS"}
+    aliases = [alias["AliasName"] for alias in kms.list_aliases()["Aliases"] if alias.get("TargetKeyId")]
+    assert aliases.count("alias/aws/dynamodb") == 1
+
+
+@covers("dynamodb", "UpdateTable")
+def a_table_on_demand_has_no_capacity(aws: Aws) -> None:
+    dynamodb = aws("dynamodb")
+    units = {"ReadCapacityUnits": 3, "WriteCapacityUnits": 3}
+    key = [{"AttributeName": "k", "KeyType": "HASH"}]
+    dynamodb.create_table(
+        TableName="goes-on-demand",
+        AttributeDefinitions=[{"AttributeName": "k", "AttributeType": "S"}],
+        KeySchema=key,
+        ProvisionedThroughput=units,
+        GlobalSecondaryIndexes=[
+            {
+                "IndexName": "index",
+                "KeySchema": key,
+                "Projection": {"ProjectionType": "KEYS_ONLY"},
+                "ProvisionedThroughput": units,
+            }
+        ],
+    )
+    dynamodb.update_table(TableName="goes-on-demand", BillingMode="PAY_PER_REQUEST")
+    table = dynamodb.describe_table(TableName="goes-on-demand")["Table"]
+    for part in (table, *table["GlobalSecondaryIndexes"]):
+        assert part["ProvisionedThroughput"]["ReadCapacityUnits"] == 0
 
 
 @covers("efs", "PutBackupPolicy", "DescribeBackupPolicy")
@@ -198,7 +234,7 @@ def master_secret_is_real_and_rotates(aws: Aws) -> None:
     assert secrets.get_secret_value(SecretId=arn)["VersionId"] != second["VersionId"]
 
 
-@covers("backup", "ListTags", "ListRecoveryPointsByBackupVault", "DeleteBackupPlan")
+@covers("backup", "ListTags", "ListRecoveryPointsByBackupVault", "DeleteBackupPlan", "UpdateBackupPlan")
 @covers("backup", "CreateBackupSelection", "GetBackupSelection", "DeleteBackupSelection", "ListBackupSelections")
 def backup_plans_and_selections(aws: Aws) -> None:
     backup = aws("backup")
@@ -206,7 +242,13 @@ def backup_plans_and_selections(aws: Aws) -> None:
     assert backup.list_tags(ResourceArn=vault["BackupVaultArn"])["Tags"] == {"a": "b"}
     assert backup.list_recovery_points_by_backup_vault(BackupVaultName="v")["RecoveryPoints"] == []
     rule = {"RuleName": "daily", "TargetBackupVaultName": "v"}
-    plan = backup.create_backup_plan(BackupPlan={"BackupPlanName": "p", "Rules": [rule]})["BackupPlanId"]
+    made = backup.create_backup_plan(BackupPlan={"BackupPlanName": "p", "Rules": [rule]})
+    plan = made["BackupPlanId"]
+    hourly = rule | {"ScheduleExpression": "cron(0 * ? * * *)"}
+    updated = backup.update_backup_plan(BackupPlanId=plan, BackupPlan={"BackupPlanName": "p", "Rules": [hourly]})
+    assert (updated["BackupPlanId"], updated["VersionId"] == made["VersionId"]) == (plan, False)
+    found = backup.get_backup_plan(BackupPlanId=plan)["BackupPlan"]["Rules"][0]
+    assert (found["ScheduleExpression"], found["StartWindowMinutes"]) == ("cron(0 * ? * * *)", 480)
     wanted = {"SelectionName": "s", "IamRoleArn": f"arn:aws:iam::{ACCOUNT}:role/r", "Resources": ["*"]}
     selection = backup.create_backup_selection(BackupPlanId=plan, BackupSelection=wanted)["SelectionId"]
     kept = backup.get_backup_selection(BackupPlanId=plan, SelectionId=selection)["BackupSelection"]

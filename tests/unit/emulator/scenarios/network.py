@@ -16,6 +16,15 @@ def zone_with_a_vpc_is_private(aws: Aws) -> None:
     assert aws("route53").get_hosted_zone(Id=zone)["HostedZone"]["Config"]["PrivateZone"] is True
 
 
+@covers("route53", "CreateHostedZone")
+def zone_ids_begin_as_aws_s_do(aws: Aws) -> None:
+    ids = [
+        aws("route53").create_hosted_zone(Name=f"z{number}.example", CallerReference=str(number))["HostedZone"]["Id"]
+        for number in range(20)
+    ]
+    assert all(each.startswith("/hostedzone/Z") for each in ids)
+
+
 @covers("servicediscovery", "DeleteNamespace")
 def namespace_takes_its_zone_along(aws: Aws) -> None:
     names, vpc = aws("servicediscovery"), aws("ec2").create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
@@ -215,8 +224,12 @@ def distribution_members(aws: Aws) -> None:
     config = client.get_distribution(Id=made)["Distribution"]["DistributionConfig"]
     assert config["Origins"]["Items"][0]["OriginAccessControlId"] == "OAC1"
     assert config["DefaultCacheBehavior"]["FunctionAssociations"]["Quantity"] == 1
+    assert config["DefaultCacheBehavior"]["GrpcConfig"] == {"Enabled": False}
     assert "ForwardedValues" not in config["DefaultCacheBehavior"]
     assert config["ViewerCertificate"]["CloudFrontDefaultCertificate"] is False
+    plain = _distribution(CallerReference="d", ViewerCertificate={"CloudFrontDefaultCertificate": True})
+    made = client.create_distribution(DistributionConfig=plain)["Distribution"]["DistributionConfig"]
+    assert not {"ACMCertificateArn", "IAMCertificateId"} & set(made["ViewerCertificate"])
 
 
 def _policy_life(aws: Aws, kind: str, snake: str, config: dict[str, Any]) -> None:
@@ -230,16 +243,22 @@ def _policy_life(aws: Aws, kind: str, snake: str, config: dict[str, Any]) -> Non
     kept = get(Id=policy)
     assert kept[kind][member]["Comment"] == "new"
     assert kept["ETag"] != made["ETag"]
+    (item,) = getattr(client, f"list_{snake.removesuffix('y')}ies")()[f"{kind}List"]["Items"]
+    assert item[kind]["Id"] == policy
     delete(Id=policy, IfMatch=kept["ETag"])
     assert refused(get, Id=policy) == f"NoSuch{kind}"
 
 
-@covers("cloudfront", *(f"{verb}CachePolicy" for verb in ("Create", "Get", "Update", "Delete")))
+@covers("cloudfront", "ListCachePolicies", *(f"{verb}CachePolicy" for verb in ("Create", "Get", "Update", "Delete")))
 def cache_policy(aws: Aws) -> None:
     _policy_life(aws, "CachePolicy", "cache_policy", {"Name": "c", "MinTTL": 1})
 
 
-@covers("cloudfront", *(f"{verb}OriginRequestPolicy" for verb in ("Create", "Get", "Update", "Delete")))
+@covers(
+    "cloudfront",
+    "ListOriginRequestPolicies",
+    *(f"{verb}OriginRequestPolicy" for verb in ("Create", "Get", "Update", "Delete")),
+)
 def origin_request_policy(aws: Aws) -> None:
     config = {
         "Name": "o",
@@ -250,7 +269,11 @@ def origin_request_policy(aws: Aws) -> None:
     _policy_life(aws, "OriginRequestPolicy", "origin_request_policy", config)
 
 
-@covers("cloudfront", *(f"{verb}ResponseHeadersPolicy" for verb in ("Create", "Get", "Update", "Delete")))
+@covers(
+    "cloudfront",
+    "ListResponseHeadersPolicies",
+    *(f"{verb}ResponseHeadersPolicy" for verb in ("Create", "Get", "Update", "Delete")),
+)
 def response_headers_policy(aws: Aws) -> None:
     _policy_life(aws, "ResponseHeadersPolicy", "response_headers_policy", {"Name": "r"})
 
