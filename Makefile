@@ -112,7 +112,7 @@ types: $(VENV)/.installed .venv-mlflow/.installed
 
 # Engine tests wait for the provider's polling most of the time, so they run beside all others.
 test: $(VENV)/.installed .venv-mlflow/.installed .venv-peers/.installed
-	@$(MAKE) --no-print-directory --jobs 2 --output-sync=line test-engine test-others
+	@$(MAKE) --no-print-directory --jobs 2 test-engine test-others
 
 test-engine: $(VENV)/.installed
 	$(BIN)/python -m pytest tests/engine --numprocesses 5 --dist load

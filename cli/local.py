@@ -7,6 +7,7 @@ import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
+from textwrap import shorten
 
 import emulator
 from cli.engine import Engine, NoEngineError, find_engine
@@ -180,8 +181,9 @@ def _where(engine: Engine, running: emulator.Emulator, seconds: float) -> None:
     resources = sum(1 for resource in engine.state(STACK) if resource.get("custom"))
     print(f"\n{resources} resources are up on the emulator at {running.url} ({seconds:.0f} s). Where things are:")
     width = max(map(len, outputs))
-    for name, value in sorted(outputs.items()):
-        print(f"  {name:<{width}}  {value if isinstance(value, str) else json.dumps(value)}")
+    for name, value in sorted(outputs.items(), key=lambda item: item[0].lower()):
+        text = value if isinstance(value, str) else json.dumps(value)
+        print(f"  {name:<{width}}  {shorten(text, 100, placeholder=' …')}")
     print("\nLook:   make plan STACK=local     (tree and picture)")
     keys = "AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test"
     print(f"        AWS_ENDPOINT_URL={running.url} {keys} aws ecs list-clusters")
