@@ -22,7 +22,7 @@ USUAL_PORT = 5555
 STATE_FILE = "emulator.json"
 LOG_FILE = "emulator.log"
 INSTANCE_PATH = "/moto-api/mlplatform/instance"
-START_SECONDS = 60.0
+START_SECONDS = 180.0
 STOP_SECONDS = 10.0
 
 

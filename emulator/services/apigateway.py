@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from moto.apigateway.models import Integration
+from moto.apigateway.models import Integration, RestAPI
 from moto.apigateway.responses import APIGatewayResponse
 
 from emulator.registry import attributes, corrects
@@ -35,3 +35,11 @@ def create_rest_api(original: Callable[..., Any], self: Any) -> Any:  # noqa: D1
         api.binaryMediaTypes = types
         body = json.dumps(api.to_dict())
     return status, headers, body
+
+
+@corrects(
+    "apigateway", "GetRestApi", "answers the policy without the escapes that AWS has", on=RestAPI, attribute="to_dict"
+)
+def to_dict(original: Callable[..., Any], self: Any) -> dict[str, Any]:  # noqa: D103
+    known = original(self)
+    return {**known, "policy": json.dumps(known["policy"])[1:-1] if known.get("policy") else None}

@@ -1,14 +1,17 @@
 """Amazon EC2 and VPC."""
 
+import uuid
 from collections.abc import Callable
 from typing import Any
 
+from moto.core.responses import ActionResult, EmptyResult
 from moto.ec2.models import EC2Backend
 from moto.ec2.models.security_groups import SecurityGroupRule
 from moto.ec2.models.subnets import Subnet
+from moto.ec2.responses import EC2Response
 from moto.ec2.responses.launch_templates import LaunchTemplates
 
-from emulator.registry import attributes, corrects
+from emulator.registry import Refusal, adds, attributes, corrects, records
 
 PREFIX_LIST = 7
 """The position of the prefix list among the arguments of moto's security-group rule."""
@@ -102,3 +105,40 @@ def delete_nat_gateway(original: Callable[..., Any], self: Any, nat_gateway_id: 
     gateway = original(self, nat_gateway_id)
     self.enis.pop(gateway._eni.id, None)
     return gateway
+
+
+@adds("ec2", "CreatePlacementGroup", on=EC2Response)
+def create_placement_group(self: Any) -> ActionResult:  # noqa: D103
+    name, id_ = self._get_param("GroupName"), f"pg-{uuid.uuid4().hex[:17]}"
+    records(self.ec2_backend, "placement-groups")[name] = {
+        "GroupName": name,
+        "GroupId": id_,
+        "GroupArn": f"arn:aws:ec2:{self.region}:{self.current_account}:placement-group/{name}",
+        "State": "available",
+        "Strategy": self._get_param("Strategy", "cluster"),
+    }
+    self.ec2_backend.create_tags([id_], self._parse_tag_specification("placement-group").get("placement-group", {}))
+    return ActionResult({"PlacementGroup": _placement_group(self, name)})
+
+
+@adds("ec2", "DescribePlacementGroups", on=EC2Response)
+def describe_placement_groups(self: Any) -> ActionResult:  # noqa: D103
+    known, ids = records(self.ec2_backend, "placement-groups"), self._get_param("GroupIds", [])
+    names = self._get_param("GroupNames", []) or [name for name in known if not ids or known[name]["GroupId"] in ids]
+    return ActionResult({"PlacementGroups": [_placement_group(self, name) for name in names]})
+
+
+@adds("ec2", "DeletePlacementGroup", on=EC2Response)
+def delete_placement_group(self: Any) -> EmptyResult:  # noqa: D103
+    name = self._get_param("GroupName")
+    _placement_group(self, name)
+    del records(self.ec2_backend, "placement-groups")[name]
+    return EmptyResult()
+
+
+def _placement_group(self: Any, name: str) -> dict[str, Any]:
+    known = records(self.ec2_backend, "placement-groups")
+    if name not in known:
+        raise Refusal("InvalidPlacementGroup.Unknown", f"The Placement Group '{name}' is unknown.")
+    tags = self.ec2_backend.describe_tags(filters={"resource-id": [known[name]["GroupId"]]})
+    return {**known[name], "Tags": [{"Key": tag["key"], "Value": tag["value"]} for tag in tags]}

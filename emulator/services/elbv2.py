@@ -17,10 +17,12 @@ def _keep_flag(self: Any, arn: str) -> None:
         balancer.enforce_security_group_inbound_rules_on_private_link_traffic = value
 
 
-@corrects("elbv2", "CreateLoadBalancer", DROPPED, on=ELBV2Response)
+@corrects("elbv2", "CreateLoadBalancer", f"{DROPPED}, answers no scheme where none was asked for", on=ELBV2Response)
 def create_load_balancer(original: Callable[..., Any], self: Any) -> Any:  # noqa: D103
     answer = original(self)
-    _keep_flag(self, answer.result["LoadBalancers"][0].arn)
+    balancer = answer.result["LoadBalancers"][0]
+    balancer.scheme = balancer.scheme or "internet-facing"
+    _keep_flag(self, balancer.arn)
     return answer
 
 

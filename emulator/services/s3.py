@@ -7,6 +7,7 @@ from typing import Any, cast
 
 from moto.iam.access_control import IAMPolicyStatement, PermissionResult
 from moto.s3.models import FakeBucket
+from moto.s3.utils import _VersionedKeyStore  # pyright: ignore[reportPrivateUsage]
 
 from emulator.registry import corrects
 
@@ -61,3 +62,16 @@ def log_permissions_enabled_policy(  # noqa: D103
         policy=json.dumps({"Statement": plain}).encode(), partition=target_bucket.partition, name=target_bucket.name
     )
     return bool(original(target_bucket=view, target_prefix=target_prefix))
+
+
+@corrects(
+    "s3",
+    "DeleteObjects",
+    "breaks on a delete marker once versioning is suspended, as emptying a bucket before its end does",
+    on=_VersionedKeyStore,
+    attribute="pop",
+)
+def forget_versions(original: Callable[..., Any], self: Any, key: str) -> None:  # noqa: D103
+    # Only what holds a body can be disposed of: a delete marker has none.
+    self.setlist(key, [version for version in self.getlist(key, []) if hasattr(version, "dispose")])
+    original(self, key)

@@ -92,3 +92,11 @@ def update_notebook_instance_lifecycle_config(self: Any) -> EmptyResult:  # noqa
     config.on_create, config.on_start = self._get_param("OnCreate") or [], self._get_param("OnStart") or []
     config.last_modified_time = utcnow()
     return EmptyResult()
+
+
+@corrects("sagemaker", "CreateNotebookInstanceLifecycleConfig", "forgets its tags", on=SageMakerResponse)
+def create_notebook_instance_lifecycle_config(original: Callable[..., Any], self: Any) -> Any:  # noqa: D103
+    answer = original(self)
+    name = self._get_param("NotebookInstanceLifecycleConfigName")
+    self.sagemaker_backend.notebook_instance_lifecycle_configurations[name].tags = self._get_param("Tags") or []
+    return answer

@@ -46,6 +46,23 @@ def logs_go_to_a_bucket_that_also_denies_everyone(aws: Aws) -> None:
     assert s3.get_bucket_logging(Bucket="log-source")["LoggingEnabled"]["TargetBucket"] == "log-target"
 
 
+@covers("s3", "DeleteObjects")
+def a_suspended_bucket_with_a_delete_marker_can_be_emptied(aws: Aws) -> None:
+    s3 = aws("s3")
+    s3.create_bucket(Bucket="emptied")
+    for status in ("Enabled", "Suspended"):
+        s3.put_bucket_versioning(Bucket="emptied", VersioningConfiguration={"Status": status})
+        if status == "Enabled":
+            s3.put_object(Bucket="emptied", Key="a", Body=b"1")
+            s3.delete_object(Bucket="emptied", Key="a")
+    listed = s3.list_object_versions(Bucket="emptied")
+    for kind in ("DeleteMarkers", "Versions"):
+        found = [{"Key": each["Key"], "VersionId": each["VersionId"]} for each in listed[kind]]
+        s3.delete_objects(Bucket="emptied", Delete={"Objects": found})
+    assert s3.list_object_versions(Bucket="emptied").get("Versions", []) == []
+    s3.delete_bucket(Bucket="emptied")
+
+
 @covers("kms", "EnableKeyRotation", "GetKeyRotationStatus")
 def rotation_period_is_kept(aws: Aws) -> None:
     kms = aws("kms")

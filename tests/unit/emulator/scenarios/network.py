@@ -49,6 +49,30 @@ def private_link_flag_is_kept(aws: Aws) -> None:
     assert elb.describe_load_balancers(LoadBalancerArns=[arn])["LoadBalancers"][0][flag] == "off"
 
 
+@covers("elbv2", "CreateLoadBalancer")
+def load_balancer_is_public_unless_it_is_told_otherwise(aws: Aws) -> None:
+    elb, (_, ids) = aws("elbv2"), subnets(aws)
+    for name, given in (("lb-public", {}), ("lb-private", {"Scheme": "internal"})):
+        (balancer,) = elb.create_load_balancer(Name=name, Subnets=ids, **given)["LoadBalancers"]
+        assert balancer["Scheme"] == given.get("Scheme", "internet-facing")
+
+
+@covers("ec2", "CreatePlacementGroup", "DescribePlacementGroups", "DeletePlacementGroup")
+def placement_group_has_its_strategy_and_tags(aws: Aws) -> None:
+    ec2, tags = aws("ec2"), [{"Key": "a", "Value": "b"}]
+    tagged = [{"ResourceType": "placement-group", "Tags": tags}]
+    made = ec2.create_placement_group(GroupName="near", Strategy="cluster", TagSpecifications=tagged)["PlacementGroup"]
+    ec2.create_placement_group(GroupName="apart", Strategy="spread")
+    for asked in ({"GroupNames": ["near"]}, {"GroupIds": [made["GroupId"]]}):
+        (found,) = ec2.describe_placement_groups(**asked)["PlacementGroups"]
+        assert (found["GroupName"], found["Strategy"], found["State"]) == ("near", "cluster", "available")
+        assert found["Tags"] == tags
+    ec2.delete_placement_group(GroupName="near")
+    assert refused(ec2.describe_placement_groups, GroupNames=["near"]) == "InvalidPlacementGroup.Unknown"
+    assert refused(ec2.delete_placement_group, GroupName="near") == "InvalidPlacementGroup.Unknown"
+    assert [group["GroupName"] for group in ec2.describe_placement_groups()["PlacementGroups"]] == ["apart"]
+
+
 @covers("ec2", "CreateLaunchTemplate")
 def launch_template_tags_are_not_its_data(aws: Aws) -> None:
     tags = [{"Key": "a", "Value": "b"}]
@@ -137,6 +161,15 @@ def rest_api_members(aws: Aws) -> None:
     kept = client.get_integration(**where)
     assert kept["connectionId"] == "link1"
     assert kept["cacheKeyParameters"] == ["method.request.path.a"]
+
+
+@covers("apigateway", "GetRestApi")
+def rest_api_policy_is_answered_with_its_escapes(aws: Aws) -> None:
+    client, policy = aws("apigateway"), '{"Version": "2012-10-17", "Statement": []}'
+    api = client.create_rest_api(name="policy", policy=policy)["id"]
+    assert client.get_rest_api(restApiId=api)["policy"] == json.dumps(policy)[1:-1]
+    plain = client.create_rest_api(name="no policy")["id"]
+    assert "policy" not in client.get_rest_api(restApiId=plain)
 
 
 @covers("apigatewayv2", "UpdateStage")

@@ -83,6 +83,13 @@ def lifecycle_config_life(aws: Aws) -> None:
     assert refused(client.describe_studio_lifecycle_config, **name) == "ResourceNotFound"
 
 
+@covers("sagemaker", "CreateNotebookInstanceLifecycleConfig")
+def lifecycle_configs_keep_their_tags(aws: Aws) -> None:
+    client, tags = aws("sagemaker"), [{"Key": "Name", "Value": "t"}]
+    made = client.create_notebook_instance_lifecycle_config(NotebookInstanceLifecycleConfigName="t", Tags=tags)
+    assert client.list_tags(ResourceArn=made["NotebookInstanceLifecycleConfigArn"])["Tags"] == tags
+
+
 @covers("sagemaker", "CreateNotebookInstance", "DescribeNotebookInstance", "UpdateNotebookInstanceLifecycleConfig")
 def notebook_members(aws: Aws) -> None:
     client = aws("sagemaker")
