@@ -19,6 +19,7 @@ from components.http_api import HttpApi, HttpApiArgs
 from components.images import ContainerImages, ContainerImagesArgs
 from components.load_balancer import LoadBalancer, LoadBalancerArgs, ServerCertificate
 from components.metadata_tables import MetadataTables, MetadataTablesArgs
+from components.metaflow import Metaflow, MetaflowArgs
 from components.mlflow_routes import MlflowRoutesArgs, serve_mlflow
 from components.mlflow_service import MlflowService, MlflowServiceArgs
 from components.network import Network, NetworkArgs
@@ -26,7 +27,6 @@ from components.permissions_boundary import bounded
 from components.studio import Studio, StudioArgs
 from lib.images import source
 from settings import load_settings
-from settings.identity import IdentityMode
 
 SERVICES = Path(__file__).parent / "services"
 
@@ -56,7 +56,14 @@ network = Network(
 )
 database = Database(
     "database",
-    DatabaseArgs(deployment=deployment, settings=settings.database, iam=iam, network=network, encryption=encryption),
+    DatabaseArgs(
+        deployment=deployment,
+        settings=settings.database,
+        iam=iam,
+        network=network,
+        encryption=encryption,
+        service="MLflow",
+    ),
 )
 artifacts = ArtifactStore(
     "artifacts", ArtifactStoreArgs(deployment=deployment, settings=settings.artifacts, encryption=encryption)
@@ -65,9 +72,9 @@ images = ContainerImages(
     "images",
     ContainerImagesArgs(
         deployment=deployment,
-        settings=settings.mlflow.images,
-        sources={image: source(SERVICES / image) for image in ("mlflow", "nginx")},
-        architecture=settings.mlflow.cpu_architecture,
+        given={image.name: image.uri for image in settings.container_images},
+        sources={image.name: source(SERVICES, image.name) for image in settings.container_images},
+        architectures={image.name: image.architecture for image in settings.container_images},
         encryption=encryption,
     ),
 )
@@ -93,7 +100,7 @@ firewall = (
             encryption=encryption,
             edge=edge,
             cloudfront=settings.has_web,
-            login=settings.identity.mode is IdentityMode.CREATE,
+            regional=settings.has_regional_firewall,
         ),
     )
     if settings.waf.enabled
@@ -141,15 +148,6 @@ front_door = (
             edge_certificate=edge_certificate,
             services=SERVICES,
             code_bucket=artifacts.ready,
-            config={
-                "stack": pulumi.get_stack(),
-                "environment": settings.environment,
-                "region": deployment.target.region,
-                "mlflowTrackingUri": api.url,
-                "mlflowAuth": settings.mlflow.auth,
-                "artifactRoot": artifacts.root,
-                "aiGatewayUrl": gateway_api.url if gateway_api else None,
-            },
         ),
     )
     if settings.identity.exists
@@ -252,6 +250,41 @@ tables = (
     if settings.metadata_tables.enabled
     else None
 )
+metaflow = (
+    Metaflow(
+        "metaflow",
+        MetaflowArgs(
+            deployment=deployment,
+            settings=settings,
+            network=network,
+            encryption=encryption,
+            images=images,
+            mlflow=mlflow,
+            link=routes.link,
+            front_door=front_door,
+            firewall=firewall,
+            regional_certificate=regional_certificate,
+            log_bucket=artifacts.log_bucket,
+            code_bucket=artifacts.ready,
+            services=SERVICES,
+        ),
+    )
+    if settings.metaflow.enabled
+    else None
+)
+if front_door is not None:
+    front_door.publish(
+        {
+            "stack": pulumi.get_stack(),
+            "environment": settings.environment,
+            "region": deployment.target.region,
+            "mlflowTrackingUri": api.url,
+            "mlflowAuth": settings.mlflow.auth,
+            "artifactRoot": artifacts.root,
+            "aiGatewayUrl": gateway_api.url if gateway_api else None,
+            "metaflow": pulumi.Output.all(**metaflow.config) if metaflow else None,
+        }
+    )
 if settings.backup.enabled:
     BackupPlan(
         "backup",
@@ -260,13 +293,18 @@ if settings.backup.enabled:
             settings=settings.backup,
             iam=iam,
             encryption=encryption,
-            resources={database.managed_secret.database_arn: database.arn, **(tables.arns if tables else {})},
+            resources={
+                database.managed_secret.database_arn: database.arn,
+                **(metaflow.databases if metaflow else {}),
+                **(tables.arns if tables else {}),
+            },
         ),
     )
 entries = {
     **({hosts.mlflow: api.alias} if hosts.mlflow and api.alias else {}),
     **({hosts.aigateway: gateway_api.alias} if hosts.aigateway and gateway_api and gateway_api.alias else {}),
     **(front_door.aliases if front_door else {}),
+    **(metaflow.aliases if metaflow else {}),
 }
 dns = (
     DnsEntries("dns", DnsEntriesArgs(deployment=deployment, settings=settings.domain, hosts=hosts, entries=entries))
@@ -309,6 +347,9 @@ if front_door is not None:
         pulumi.export("mlflowUiUrl", front_door.mlflow_ui_url)
 if tables is not None:
     pulumi.export("metadataTableNames", dict(tables.names))
+if metaflow is not None:
+    for output, value in metaflow.outputs.items():
+        pulumi.export(output, value)
 if gateway_api is not None:
     pulumi.export("aiGatewayUrl", gateway_api.url)
 if dns is not None:

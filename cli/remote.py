@@ -11,6 +11,7 @@ from typing import Any, cast
 
 from cli.aws import aws_client
 from cli.engine import Engine, find_engine
+from cli.metaflow.variables import read_api_key, takes_key, variables
 from cli.policy_packs import policy_pack_options
 from client.mlplatform_client import TokenError, logins
 from settings.mlflow import Auth
@@ -155,23 +156,38 @@ def environment_lines(
         exports["MLFLOW_TRACKING_PASSWORD"] = credentials["password"]
     if token:
         exports["MLFLOW_TRACKING_TOKEN"] = token
-    return [f"export {name}={shlex.quote(value)}" for name, value in exports.items()]
+    return _exports(exports)
+
+
+def _exports(variables: Mapping[str, str]) -> list[str]:
+    return [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
 
 
 def env(root: Path, stack: str, *, with_secrets: bool, environment: Mapping[str, str] | None = None) -> int:
-    """Prints what a client needs, as shell exports; gives the exit code."""
+    """Prints what clients of MLflow and Metaflow need, as shell exports; gives the exit code."""
     engine = find_engine(root, environment or {})
     outputs = engine.outputs(stack)
     if outputs.get("mlflowAuth") == Auth.COGNITO:
         _token_environment(stack, outputs)
-        return 0
-    credentials = None
-    if with_secrets:
-        credentials = read_credentials(engine, outputs["mlflowSecretArn"], outputs["region"])
-    print("\n".join(environment_lines(outputs, credentials)))
-    if not with_secrets:
-        print(f"# User and password are in the secret; to print them too: make env STACK={stack} SECRETS=1")
+    else:
+        credentials = None
+        if with_secrets:
+            credentials = read_credentials(engine, outputs["mlflowSecretArn"], outputs["region"])
+        print("\n".join(environment_lines(outputs, credentials)))
+        if not with_secrets:
+            print(f"# User and password are in the secret; to print them too: make env STACK={stack} SECRETS=1")
+    _metaflow_environment(stack, outputs, engine.environment if with_secrets else None)
     return 0
+
+
+def _metaflow_environment(stack: str, outputs: Mapping[str, Any], environment: Mapping[str, str] | None) -> None:
+    """Prints Metaflow's variables; with its API key where there is an environment to read it in."""
+    has_key = takes_key(outputs)
+    key = read_api_key(outputs, environment) if has_key and environment is not None else None
+    for line in _exports(variables(stack, outputs, key)):
+        print(line)
+    if has_key and key is None:
+        print(f"# Metaflow's API key is not printed; to print it too: make env STACK={stack} SECRETS=1")
 
 
 def _token_environment(stack: str, outputs: Mapping[str, Any]) -> None:

@@ -8,7 +8,7 @@ import pulumi_aws as aws
 
 from components.base import Component, Deployment
 from components.encryption import Encryption
-from components.fargate import Scaling, Service, Task, define_task, run_service, scale
+from components.fargate import Container, Scaling, Service, Task, define_task, run_service, scale
 from components.http_api import HttpApi, Tokens
 from components.images import ContainerImages
 from components.mlflow_routes import PrivateLink, private_integration
@@ -16,9 +16,9 @@ from components.mlflow_service import MlflowService
 from components.mlflow_service.containers import (
     AUTHORISER,
     AUTHORISER_ADDRESS,
+    IMAGES,
     NGINX,
     VOLUMES,
-    Container,
     authoriser,
     container,
     proxy,
@@ -136,9 +136,9 @@ class AiGateway(Component):
                 discovery=discovery,
                 container=NGINX,
                 port=port,
-                load_balancer=None,
+                target_group_arn=None,
                 triggers={
-                    "images": args.images.ready.apply(lambda uris: ",".join(uris.values())),
+                    "images": args.images.pushed(*IMAGES),
                     "tokens": parameter.version.apply(str),
                 },
                 depends_on=[logs, parameter, args.mlflow],
@@ -174,7 +174,9 @@ class AiGateway(Component):
                 description="ECS starts the AI gateway's tasks: images and logs",
                 trust=trust,
                 policies={
-                    "start": execution_policy(target, log_group=self._log_group, images=list(args.images.uris.values()))
+                    "start": execution_policy(
+                        target, log_group=self._log_group, images=[args.images.uris[image] for image in IMAGES]
+                    )
                 },
             ),
             opts=self._child,

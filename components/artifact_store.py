@@ -6,13 +6,10 @@ import pulumi
 import pulumi_aws as aws
 
 from components.base import Component, Deployment
-from components.bucket import Bucket, BucketArgs
+from components.bucket import Bucket, BucketArgs, bucket_name, retention_rules
 from components.encryption import Encryption
 from lib.documents.bucket import access_log_delivery, load_balancer_log_delivery
 from settings.artifacts import ArtifactsSettings
-
-BUCKET_NAME_LIMIT = 63
-"""Amazon S3 user guide, "Bucket naming rules"."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,8 +44,7 @@ class ArtifactStore(Component):
     def __init__(self, name: str, args: ArtifactStoreArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(name, "storage", args.deployment, opts)
         settings, deployment = args.settings, args.deployment
-        unique = f"{deployment.target.account_id}-{deployment.target.region}"
-        self.bucket = settings.bucket_name or deployment.names.of(f"artifacts-{unique}", limit=BUCKET_NAME_LIMIT)
+        self.bucket = settings.bucket_name or bucket_name(deployment, "artifacts")
         self.prefix = settings.prefix
         self.root = f"s3://{self.bucket}/{settings.prefix}"
         bucket = Bucket(
@@ -57,14 +53,17 @@ class ArtifactStore(Component):
                 deployment=deployment,
                 bucket_name=self.bucket,
                 key_arn=args.encryption.key_arn,
-                rules=_lifecycle(settings),
+                rules=retention_rules(
+                    noncurrent_days=settings.noncurrent_version_expiration_days,
+                    tiering_days=settings.intelligent_tiering_days,
+                ),
             ),
             opts=self._child,
         )
         self.ready = bucket.bucket_name
         self.log_bucket = None
         if settings.access_logs:
-            log_bucket = deployment.names.of(f"logs-{unique}", limit=BUCKET_NAME_LIMIT)
+            log_bucket = bucket_name(deployment, "logs")
             self.log_bucket = self._access_logs(name, args, log_bucket)
         self.register_outputs({"bucket": self.bucket, "root": self.root})
 
@@ -101,25 +100,3 @@ class ArtifactStore(Component):
             opts=self._child,
         )
         return logs.bucket_name
-
-
-def _lifecycle(settings: ArtifactsSettings) -> list[aws.s3.BucketLifecycleConfigurationRuleArgsDict]:
-    rules: list[aws.s3.BucketLifecycleConfigurationRuleArgsDict] = [
-        {
-            "id": "noncurrent-versions",
-            "status": "Enabled",
-            "filter": {},
-            "noncurrent_version_expiration": {"noncurrent_days": settings.noncurrent_version_expiration_days},
-            "expiration": {"expired_object_delete_marker": True},
-        }
-    ]
-    if settings.intelligent_tiering_days is not None:
-        rules.append(
-            {
-                "id": "intelligent-tiering",
-                "status": "Enabled",
-                "filter": {},
-                "transitions": [{"days": settings.intelligent_tiering_days, "storage_class": "INTELLIGENT_TIERING"}],
-            }
-        )
-    return rules

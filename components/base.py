@@ -87,6 +87,11 @@ class Component(pulumi.ComponentResource):
         self._child = pulumi.ResourceOptions(parent=self)
 
     @property
+    def deployment(self) -> Deployment:
+        """The stack it belongs to."""
+        return self._deployment
+
+    @property
     def protection(self) -> ProtectionSettings:
         """Whether what the component holds may be destroyed."""
         return self._deployment.protection

@@ -10,6 +10,41 @@ from components.base import Component, Deployment
 from lib.documents.bucket import tls_only
 from lib.iam import Statement
 
+NAME_LIMIT = 63
+"""Amazon S3 user guide, "Bucket naming rules"."""
+
+Rule = aws.s3.BucketLifecycleConfigurationRuleArgsDict
+
+
+def bucket_name(deployment: Deployment, suffix: str) -> str:
+    """`<project>-<stack>-<suffix>-<account>-<region>`: names of buckets are unique in the world."""
+    return deployment.names.of(f"{suffix}-{deployment.target.account_id}-{deployment.target.region}", limit=NAME_LIMIT)
+
+
+def retention_rules(*, noncurrent_days: int, tiering_days: int | None) -> list[Rule]:
+    """Lifecycle rules of a bucket that people write to.
+
+    Args:
+        noncurrent_days: Days after which overwritten and deleted objects are gone for good.
+        tiering_days: Age in days at which objects move to Intelligent-Tiering; never if None.
+    """
+    gone: Rule = {
+        "id": "noncurrent-versions",
+        "status": "Enabled",
+        "filter": {},
+        "noncurrent_version_expiration": {"noncurrent_days": noncurrent_days},
+        "expiration": {"expired_object_delete_marker": True},
+    }
+    if tiering_days is None:
+        return [gone]
+    transition: Rule = {
+        "id": "intelligent-tiering",
+        "status": "Enabled",
+        "filter": {},
+        "transitions": [{"days": tiering_days, "storage_class": "INTELLIGENT_TIERING"}],
+    }
+    return [gone, transition]
+
 
 @dataclass(frozen=True, kw_only=True)
 class BucketArgs:
@@ -26,7 +61,7 @@ class BucketArgs:
     deployment: Deployment
     bucket_name: str
     key_arn: pulumi.Input[str] | None
-    rules: Sequence[aws.s3.BucketLifecycleConfigurationRuleArgsDict] = ()
+    rules: Sequence[Rule] = ()
     statements: Sequence[Statement] = field(default_factory=list[Statement])
 
 

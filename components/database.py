@@ -1,4 +1,4 @@
-"""The database that MLflow keeps its metadata in."""
+"""A database that a service keeps its metadata in."""
 
 from dataclasses import dataclass
 
@@ -34,6 +34,12 @@ PARAMETERS = {
 }
 """Connections without TLS are refused, and the exported logs are written (Amazon RDS and Aurora user guides)."""
 
+IDLE_SESSION_SECONDS = 60
+"""A session that a client's pool keeps open would keep a pausing PostgreSQL awake, so the server ends idle ones (Aurora
+user guide, "Scaling to zero ACUs"; clients' pools replace them)."""
+IDLE_TIMEOUT_SINCE = 14
+"""First PostgreSQL with `idle_session_timeout`."""
+
 PERFORMANCE_INSIGHTS_DAYS = 7
 """The retention that Performance Insights gives free of charge."""
 
@@ -51,6 +57,7 @@ class DatabaseArgs:
         iam: Path and prefix of the role of enhanced monitoring.
         network: Where it stands: in the isolated subnets.
         encryption: Key of storage, backups, logs and master secret.
+        service: Whose it is, such as `MLflow`; its physical name ends with this in small letters.
     """
 
     deployment: Deployment
@@ -58,6 +65,7 @@ class DatabaseArgs:
     iam: IamSettings
     network: Network
     encryption: Encryption
+    service: str
 
 
 class Database(Component):
@@ -85,13 +93,14 @@ class Database(Component):
         settings, deployment = args.settings, args.deployment
         self._settings = settings
         self._key_arn = args.encryption.key_arn
-        self._identifier = deployment.names.of("mlflow", limit=50)
+        self._service = args.service
+        self._identifier = deployment.names.of(args.service.lower(), limit=50)
         self.port = settings.listener_port
         kind = "cluster" if settings.engine.is_aurora else "db"
         self.managed_secret = ManagedSecret(
             target=deployment.target, kind=kind, database_arn=deployment.target.arn("rds", f"{kind}:{self._identifier}")
         )
-        self._group = security_group(self, name, vpc_id=args.network.vpc_id, description="MLflow's database")
+        self._group = security_group(self, name, vpc_id=args.network.vpc_id, description=f"{args.service}'s database")
         self._subnets = aws.rds.SubnetGroup(
             name,
             subnet_ids=args.network.isolated_subnet_ids,
@@ -114,7 +123,40 @@ class Database(Component):
     def allow(self, owner: Component, name: str, source: pulumi.Input[str]) -> None:
         """Lets members of the security group `source` connect to the database."""
         connect(
-            owner, name, source=source, destination=self._group.id, port=self.port, purpose="MLflow to its database"
+            owner,
+            name,
+            source=source,
+            destination=self._group.id,
+            port=self.port,
+            purpose=f"{self._service} to its database",
+        )
+
+    def address_parameter(self, owner: Component, name: str, path: str) -> aws.ssm.Parameter:
+        """Makes a parameter with everything but the password, for tasks that read it when they start.
+
+        So their definition is known at preview.
+
+        Args:
+            owner: Component that it belongs to.
+            name: Name of the resource.
+            path: Name of the parameter.
+        """
+        address = {
+            "engine": "mysql" if self._settings.engine.is_mysql else "postgresql",
+            "host": self.endpoint,
+            "port": self.port,
+            "dbname": self._settings.database_name,
+            "secretArn": self.secret_arn,
+        }
+        return aws.ssm.Parameter(
+            name,
+            name=path,
+            type="SecureString",
+            key_id=self._key_arn,
+            description=f"Address of {self._service}'s database and ARN of its secret",
+            value=pulumi.Output.json_dumps(address),
+            tags=owner.merged_tags(path),
+            opts=pulumi.ResourceOptions(parent=owner),
         )
 
     def _monitoring(self, name: str, args: DatabaseArgs) -> pulumi.Output[str]:
@@ -125,8 +167,8 @@ class Database(Component):
             RoleArgs(
                 deployment=args.deployment,
                 iam=args.iam,
-                suffix="database-monitoring",
-                description="Enhanced monitoring of MLflow's database",
+                suffix=f"{name}-monitoring",
+                description=f"Enhanced monitoring of {args.service}'s database",
                 trust=service_trust(target, "monitoring.rds"),
                 policies={"write": enhanced_monitoring(target)},
             ),
@@ -162,7 +204,7 @@ class Database(Component):
             name,
             family=_family(settings),
             description=f"TLS required by {self._identifier}",
-            parameters=_parameters(settings.engine),
+            parameters=_parameters(settings),
             tags=self.merged_tags(name),
             opts=self._child,
         )
@@ -232,7 +274,7 @@ class Database(Component):
             name,
             family=_family(settings),
             description=f"TLS required by {self._identifier}",
-            parameters=_parameters(settings.engine),
+            parameters=_parameters(settings),
             tags=self.merged_tags(name),
             opts=self._child,
         )
@@ -279,18 +321,24 @@ class Database(Component):
         )
 
 
-def _parameters(engine: Engine) -> list[aws.rds.ClusterParameterGroupParameterArgsDict]:
+def _parameters(settings: DatabaseSettings) -> list[aws.rds.ClusterParameterGroupParameterArgsDict]:
     """The same for clusters and instances."""
+    ends_sessions = settings.auto_pauses and not settings.engine.is_mysql and _major(settings) >= IDLE_TIMEOUT_SINCE
+    idle = {"idle_session_timeout": str(IDLE_SESSION_SECONDS * 1000)} if ends_sessions else {}
     return [
         {"name": name, "value": value, "apply_method": "immediate"}
-        for name, value in sorted(PARAMETERS[engine].items())
+        for name, value in sorted({**PARAMETERS[settings.engine], **idle}.items())
     ]
 
 
 def _family(settings: DatabaseSettings) -> str:
     """Parameter group family, such as `aurora-mysql8.0` or `postgres16`."""
-    major = "8.0" if settings.engine.is_mysql else settings.version.split(".")[0]
-    return f"{settings.engine.value}{major}"
+    return f"{settings.engine.value}{'8.0' if settings.engine.is_mysql else _major(settings)}"
+
+
+def _major(settings: DatabaseSettings) -> int:
+    """Major version of a PostgreSQL engine."""
+    return int(settings.version.split(".")[0])
 
 
 def _pinned(settings: DatabaseSettings) -> bool:

@@ -18,8 +18,10 @@ OUTPUTS = {
     "api": "APIARecord",
     "service": "ServiceARecord",
     "aigateway": "AIGatewayCNameRecord",
+    "metaflow": "MetaflowARecord",
+    "metaflowui": "MetaflowUIARecord",
 }
-"""InfinStor's outputs by the name (a field of `Hosts`) whose entry they tell."""
+"""Outputs (InfinStor's, and Metaflow's like them) by the name (a field of `Hosts`) whose entry they tell."""
 
 
 @dataclass(frozen=True, kw_only=True)

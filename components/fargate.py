@@ -9,9 +9,93 @@ import pulumi
 import pulumi_aws as aws
 
 from components.base import Component
-from components.load_balancer import LoadBalancer
 from components.network import Network
-from settings.mlflow import CpuArchitecture
+from lib.naming import Target
+from settings.fargate import CpuArchitecture
+
+USER = "10001"
+"""Numeric user of all containers; the images give it their volumes (`services/*/Dockerfile`)."""
+
+TEMPORARY = {"tmp": "/tmp"}
+"""The volume that every container has: Fargate's ephemeral storage, by name and mount point."""
+
+Container = dict[str, Any]
+
+
+def container(
+    target: Target,
+    name: str,
+    image: str,
+    log_group: str,
+    *,
+    stream: str,
+    volumes: Mapping[str, str],
+    environment: Mapping[str, str],
+    essential: bool = True,
+    command: Sequence[str] | None = None,
+    port: int | None = None,
+    after: Mapping[str, str] | None = None,
+    health: Sequence[str] | None = None,
+    health_retries: int = 3,
+    **more: Any,
+) -> Container:
+    """A container definition as ECS takes it: an ordinary user, a read-only root, logs, and what the arguments say.
+
+    Args:
+        target: Region, for logs.
+        name: Name of the container.
+        image: URI of its image.
+        log_group: Name of the log group.
+        stream: What the names of its log streams begin with.
+        volumes: The only paths that can be written, by name of the volume.
+        environment: Its variables.
+        essential: Whether the task ends with it.
+        command: Arguments of the image's entry point.
+        port: Port that it opens, if others reach it.
+        after: Containers that must be there before it, and in which condition.
+        health: Command that exits 0 where it is well.
+        health_retries: How many times in a row, every 30 seconds, it may not be well.
+        more: Further keys of the definition.
+    """
+    return {
+        "name": name,
+        "image": image,
+        "essential": essential,
+        "user": USER,
+        "readonlyRootFilesystem": True,
+        **({"command": list(command)} if command else {}),
+        "environment": [{"name": key, "value": value} for key, value in sorted(environment.items())],
+        "mountPoints": [
+            {"sourceVolume": volume, "containerPath": path, "readOnly": False} for volume, path in volumes.items()
+        ],
+        "portMappings": [{"containerPort": port, "hostPort": port, "protocol": "tcp"}] if port else [],
+        **({"dependsOn": [{"containerName": c, "condition": s} for c, s in after.items()]} if after else {}),
+        **(
+            {
+                "healthCheck": {
+                    "command": list(health),
+                    "interval": 30,
+                    "timeout": 10,
+                    "retries": health_retries,
+                    "startPeriod": 120,
+                }
+            }
+            if health
+            else {}
+        ),
+        "linuxParameters": {"initProcessEnabled": True},
+        "logConfiguration": {
+            "logDriver": "awslogs",
+            "options": {
+                "awslogs-group": log_group,
+                "awslogs-region": target.region,
+                "awslogs-stream-prefix": stream,
+                "mode": "non-blocking",
+                "max-buffer-size": "4m",
+            },
+        },
+        **more,
+    }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +111,7 @@ class Task:
         task_role_arn: Role of what runs in it.
         volumes: Names of its volumes.
         containers: Container definitions as ECS takes them, known at preview.
+        storage_gib: GiB of its own storage; Fargate's 20 if absent.
     """
 
     family: str
@@ -37,6 +122,7 @@ class Task:
     task_role_arn: pulumi.Input[str]
     volumes: Sequence[str]
     containers: Sequence[Mapping[str, Any]]
+    storage_gib: int | None = None
 
 
 def define_task(owner: Component, name: str, task: Task) -> aws.ecs.TaskDefinition:
@@ -51,6 +137,7 @@ def define_task(owner: Component, name: str, task: Task) -> aws.ecs.TaskDefiniti
         runtime_platform={"operating_system_family": "LINUX", "cpu_architecture": task.architecture.value},
         execution_role_arn=task.execution_role_arn,
         task_role_arn=task.task_role_arn,
+        ephemeral_storage={"size_in_gib": task.storage_gib} if task.storage_gib else None,
         volumes=[{"name": volume} for volume in task.volumes],
         container_definitions=json.dumps(task.containers),
         tags=owner.merged_tags(name),
@@ -70,10 +157,11 @@ class Service:
         spot: Whether it runs on Fargate Spot.
         network: Where tasks run: in the private subnets.
         security_group_id: Group of the tasks.
-        discovery: Cloud Map service in which tasks are registered.
         container: Container that answers.
         port: Its port.
-        load_balancer: What registers the tasks besides; without it Cloud Map names the port (an SRV registration).
+        discovery: Cloud Map service in which tasks are registered, if they are.
+        target_group_arn: Target group of a load balancer in which tasks are registered; without it Cloud Map names the
+            port (an SRV registration).
         triggers: What tasks read when they start: a change rolls the service, which the task definition does not show.
         depends_on: What must be there before the first task.
     """
@@ -85,17 +173,17 @@ class Service:
     spot: bool
     network: Network
     security_group_id: pulumi.Input[str]
-    discovery: aws.servicediscovery.Service
     container: str
     port: int
-    load_balancer: LoadBalancer | None
+    discovery: aws.servicediscovery.Service | None
+    target_group_arn: pulumi.Input[str] | None
     triggers: Mapping[str, pulumi.Output[str]]
     depends_on: Sequence[pulumi.Resource]
 
 
 def run_service(owner: Component, name: str, service: Service) -> aws.ecs.Service:
     """A service in private subnets that rolls back a deployment which does not come up."""
-    balancer = service.load_balancer
+    group = service.target_group_arn
     return aws.ecs.Service(
         name,
         name=service.physical,
@@ -114,20 +202,24 @@ def run_service(owner: Component, name: str, service: Service) -> aws.ecs.Servic
         load_balancers=(
             [
                 {
-                    "target_group_arn": balancer.target_group_arn,
+                    "target_group_arn": group,
                     "container_name": service.container,
                     "container_port": service.port,
                 }
             ]
-            if balancer
+            if group is not None
             else None
         ),
-        health_check_grace_period_seconds=180 if balancer else None,
-        service_registries=aws.ecs.ServiceServiceRegistriesArgs(
-            registry_arn=service.discovery.arn,
-            # An SRV registration names the port, an A registration may not.
-            container_name=None if balancer else service.container,
-            container_port=None if balancer else service.port,
+        health_check_grace_period_seconds=180 if group is not None else None,
+        service_registries=(
+            aws.ecs.ServiceServiceRegistriesArgs(
+                registry_arn=service.discovery.arn,
+                # An SRV registration names the port, an A registration may not.
+                container_name=None if group is not None else service.container,
+                container_port=None if group is not None else service.port,
+            )
+            if service.discovery
+            else None
         ),
         deployment_circuit_breaker={"enable": True, "rollback": True},
         deployment_minimum_healthy_percent=100,

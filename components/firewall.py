@@ -1,4 +1,4 @@
-"""AWS WAF on what is public and can have it: CloudFront and the login pages."""
+"""AWS WAF on what is public and can have it: CloudFront, login pages, REST APIs, public load balancers."""
 
 from dataclasses import dataclass, replace
 
@@ -31,7 +31,7 @@ class FirewallArgs:
         encryption: Key of the logs.
         edge: Where CloudFront's part goes.
         cloudfront: Whether CloudFront needs one.
-        login: Whether the login pages need one.
+        regional: Whether anything in the stack's region needs one.
     """
 
     deployment: Deployment
@@ -39,7 +39,7 @@ class FirewallArgs:
     encryption: Encryption
     edge: Edge
     cloudfront: bool
-    login: bool
+    regional: bool
 
 
 class Firewall(Component):
@@ -47,16 +47,16 @@ class Firewall(Component):
 
     cloudfront_arn: pulumi.Output[str] | None
     """ARN of the ACL for distributions."""
-    login_arn: pulumi.Output[str] | None
-    """ARN of the ACL for the login pages."""
+    regional_arn: pulumi.Output[str] | None
+    """ARN of the ACL for login pages, REST APIs and public load balancers."""
 
     def __init__(self, name: str, args: FirewallArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(name, "web", args.deployment, opts)
         self._args = args
         provider = args.edge.provider
         self.cloudfront_arn = self._acl(f"{name}-cloudfront", "CLOUDFRONT", provider) if args.cloudfront else None
-        self.login_arn = self._acl(f"{name}-login", "REGIONAL", None) if args.login else None
-        self.register_outputs({"cloudfront_arn": self.cloudfront_arn, "login_arn": self.login_arn})
+        self.regional_arn = self._acl(f"{name}-login", "REGIONAL", None) if args.regional else None
+        self.register_outputs({"cloudfront_arn": self.cloudfront_arn, "regional_arn": self.regional_arn})
 
     def _acl(self, name: str, scope: str, provider: pulumi.ProviderResource | None) -> pulumi.Output[str]:
         physical, here = self._deployment.names.of(name), self._options(provider=provider)

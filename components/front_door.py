@@ -36,7 +36,6 @@ class FrontDoorArgs:
         edge_certificate: Certificate of the pages' names.
         services: Folder with `web` and `api`.
         code_bucket: Bucket that functions' code goes through.
-        config: What the page and `GET /config` tell besides the door's own addresses.
     """
 
     deployment: Deployment
@@ -49,7 +48,6 @@ class FrontDoorArgs:
     edge_certificate: pulumi.Input[str] | None
     services: Path
     code_bucket: pulumi.Input[str]
-    config: Mapping[str, pulumi.Input[Any]]
 
 
 class FrontDoor(Component):
@@ -78,7 +76,7 @@ class FrontDoor(Component):
             UserPoolArgs(
                 deployment=args.deployment,
                 settings=settings.identity,
-                web_acl_arn=firewall.login_arn if firewall else None,
+                web_acl_arn=firewall.regional_arn if firewall else None,
             ),
             opts=self._child,
         )
@@ -97,6 +95,7 @@ class FrontDoor(Component):
         )
         logs = self._edge_logs(args) if settings.has_web else None
         website = self._website(args, rest, logs) if logs and settings.web.enabled else None
+        self._args, self._rest, self._web = args, rest, website
         mlflow_ui = self._mlflow_ui(args, rest, logs) if logs and settings.has_mlflow_ui else None
         self.web_url = website.url if website else None
         self.mlflow_ui_url = mlflow_ui.url if mlflow_ui else None
@@ -114,7 +113,22 @@ class FrontDoor(Component):
             opts=self._child,
         )
         self.tokens = Tokens(issuer=self.user_pool.issuer, audience=self.clients.audience)
-        config = {**args.config, **self._config(settings)}
+        targets = {
+            **({hosts.api: rest.alias} if hosts.api else {}),
+            **({hosts.service: website.alias} if hosts.service and website else {}),
+            **{host: mlflow_ui.alias for host in (hosts.mlflowui, hosts.mlflowstatic) if host and mlflow_ui},
+        }
+        self.aliases = {host: target for host, target in targets.items() if target is not None}
+        self.register_outputs({"web_url": self.web_url, "api_url": self.api_url})
+
+    def publish(self, config: Mapping[str, pulumi.Input[Any]]) -> None:
+        """Tells people and programs where everything is: the page, and the REST API.
+
+        Args:
+            config: What they tell besides the door's own addresses.
+        """
+        args, settings = self._args, self._args.settings
+        known = {**config, **self._config(settings)}
         RestApi(
             "rest",
             RestApiArgs(
@@ -124,25 +138,18 @@ class FrontDoor(Component):
                 encryption=args.encryption,
                 source=args.services / "api",
                 code_bucket=args.code_bucket,
-                api=rest,
+                api=self._rest,
                 tokens=self.tokens,
                 login_url=self.user_pool.login_url,
                 ui_client_id=self.clients.mlflowui_client_id,
                 ui_url=self.mlflow_ui_url,
                 refresh_days=settings.identity.refresh_token_days,
-                config=config,
+                config=known,
             ),
             opts=self._child,
         )
-        if website is not None:
-            website.publish({**config, "banner": settings.web.banner.model_dump(by_alias=True)})
-        targets = {
-            **({hosts.api: rest.alias} if hosts.api else {}),
-            **({hosts.service: website.alias} if hosts.service and website else {}),
-            **{host: mlflow_ui.alias for host in (hosts.mlflowui, hosts.mlflowstatic) if host and mlflow_ui},
-        }
-        self.aliases = {host: target for host, target in targets.items() if target is not None}
-        self.register_outputs({"web_url": self.web_url, "api_url": self.api_url})
+        if self._web is not None:
+            self._web.publish({**known, "banner": settings.web.banner.model_dump(by_alias=True)})
 
     def _config(self, settings: Settings) -> dict[str, pulumi.Input[Any]]:
         """The door's own addresses, as clients need them to log in."""

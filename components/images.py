@@ -11,7 +11,7 @@ import pulumi_awsx as awsx
 from components.base import Component, Deployment
 from components.encryption import Encryption
 from lib.images import Source
-from settings.mlflow import CpuArchitecture, Images
+from settings.fargate import CpuArchitecture
 
 EXPIRY = [
     {
@@ -61,37 +61,40 @@ class ContainerImagesArgs:
 
     Args:
         deployment: The stack.
-        settings: URIs that are given.
-        sources: Sources of the images, by the names of the settings (`mlflow`, `nginx`).
-        architecture: Processor to build for.
+        given: URI of each image by its name, or None where it is to be built.
+        sources: Sources of the images that may be built, by the same names.
+        architectures: Processor to build each for.
         encryption: Key of the repositories.
     """
 
     deployment: Deployment
-    settings: Images
+    given: Mapping[str, str | None]
     sources: Mapping[str, Source]
-    architecture: CpuArchitecture
+    architectures: Mapping[str, CpuArchitecture]
     encryption: Encryption
 
 
 class ContainerImages(Component):
-    """The images' URIs. For each that settings do not give: a repository, and a build and push with Docker.
+    """The images' URIs. For each that is not given: a repository, and a build and push with Docker.
 
     A built image is tagged with its sources' hash, so its URI is known at preview and changes with the sources alone.
     """
 
     uris: Mapping[str, str]
     """URI of each image, by name, known at preview."""
-    ready: pulumi.Output[Mapping[str, str]]
-    """The same, resolved when the images are pushed."""
 
     def __init__(self, name: str, args: ContainerImagesArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(name, "images", args.deployment, opts)
-        given = {"mlflow": args.settings.mlflow, "nginx": args.settings.nginx}
+        given = args.given
         built = {image: self._build(f"{name}-{image}", image, args) for image, uri in given.items() if uri is None}
         self.uris = {image: uri or built[image][0] for image, uri in given.items()}
-        self.ready = pulumi.Output.all(*(digest for _, digest in built.values())).apply(lambda _: self.uris)
+        self._digests = {image: digest for image, (_, digest) in built.items()}
         self.register_outputs({"uris": self.uris})
+
+    def pushed(self, *images: str) -> pulumi.Output[str]:
+        """URIs of some of the images, resolved when these are pushed: what those depend on who run them."""
+        digests = [self._digests[image] for image in images if image in self._digests]
+        return pulumi.Output.all(*digests).apply(lambda _: ",".join(self.uris[image] for image in images))
 
     def _build(self, name: str, image: str, args: ContainerImagesArgs) -> tuple[str, pulumi.Output[str]]:
         repository_name = f"{args.deployment.names.prefix}/{image}"
@@ -101,8 +104,9 @@ class ContainerImages(Component):
             name,
             repository_url=repository.repository_url,
             context=sources.context,
+            dockerfile=sources.dockerfile,
             image_tag=sources.tag,
-            platform=PLATFORM[args.architecture],
+            platform=PLATFORM[args.architectures[image]],
             opts=self._child,
         )
         return f"{args.deployment.target.ecr_host()}/{repository_name}:{sources.tag}", pushed.image_uri

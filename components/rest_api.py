@@ -1,7 +1,5 @@
 """The platform's REST API: a function behind an HTTP API, and the login of MLflow's pages."""
 
-import base64
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,11 +9,9 @@ import pulumi_aws as aws
 
 from components.base import Component, Deployment
 from components.encryption import Encryption
+from components.functions import Function, make_function
 from components.http_api import HttpApi, Tokens
-from components.roles import Role, RoleArgs
-from lib.documents.functions import function_policy
-from lib.functions import archive, python_files
-from lib.iam import service_trust
+from lib.functions import python_files
 from settings.iam import IamSettings
 from settings.rest_api import RestApiSettings
 
@@ -103,75 +99,29 @@ class RestApi(Component):
 
     def _function(self, name: str, args: RestApiArgs) -> aws.lambda_.Function:
         names, settings = args.deployment.names, args.settings
-        physical, log_name = names.of("rest-api"), names.path("rest-api/function")
-        logs = aws.cloudwatch.LogGroup(
+        return make_function(
+            self,
             name,
-            name=log_name,
-            retention_in_days=settings.log_retention_days,
-            kms_key_id=args.encryption.key_arn,
-            tags=self.merged_tags(log_name),
-            opts=self._child,
-        )
-        role = Role(
-            name,
-            RoleArgs(
-                deployment=args.deployment,
-                iam=args.iam,
+            Function(
                 suffix="rest-api",
-                description="Runs the platform's REST API",
-                trust=service_trust(args.deployment.target, "lambda", source_account=False),
-                policies={"run": function_policy(args.deployment.target, log_name)},
+                log_path=names.path("rest-api/function"),
+                log_retention_days=settings.log_retention_days,
+                description="The platform's REST API",
+                role_description="Runs the platform's REST API",
+                handler="platform_api.main.handler",
+                files=python_files(args.source),
+                # What `GET /config` answers: variables would end at 4 kB (AWS Lambda developer guide, "Lambda quotas"),
+                # and a parameter would have to be fetched.
+                texts={"config.json": pulumi.Output.json_dumps(args.config, sort_keys=True)},
+                architecture=settings.architecture,
+                memory_mib=settings.memory_mib,
+                timeout_seconds=settings.timeout_seconds,
+                reserved_concurrency=settings.reserved_concurrency,
+                variables=_login(args),
+                code_bucket=args.code_bucket,
+                encryption=args.encryption,
+                iam=args.iam,
             ),
-            opts=self._child,
-        )
-        code, variables = self._code(name, args), _login(args)
-        return aws.lambda_.Function(
-            name,
-            name=physical,
-            description="The platform's REST API",
-            role=role.arn,
-            runtime="python3.13",
-            handler="platform_api.main.handler",
-            s3_bucket=code.bucket,
-            s3_key=code.key,
-            architectures=["arm64" if settings.architecture == "ARM64" else "x86_64"],
-            memory_size=settings.memory_mib,
-            timeout=settings.timeout_seconds,
-            reserved_concurrent_executions=settings.reserved_concurrency,
-            environment={"variables": variables} if variables else None,
-            # Lambda forgets a key without variables, and every preview would show it anew.
-            kms_key_arn=args.encryption.key_arn if variables else None,
-            tracing_config={"mode": "Active"},
-            logging_config={
-                "log_format": "JSON",
-                "log_group": log_name,
-                "application_log_level": "INFO",
-                # Lambda's own lines about each start and end would be twice as many as ours.
-                "system_log_level": "WARN",
-            },
-            tags=self.merged_tags(physical),
-            opts=self._options(depends_on=[logs]),
-        )
-
-    def _code(self, name: str, args: RestApiArgs) -> aws.s3.BucketObjectv2:
-        """The function's files, and beside them what `GET /config` answers: variables would end at 4 kB (AWS Lambda
-        developer guide, "Lambda quotas"), and a parameter would have to be fetched."""
-        files, physical = python_files(args.source), args.deployment.names.of("rest-api")
-        zipped = pulumi.Output.json_dumps(args.config, sort_keys=True).apply(
-            lambda config: archive({**files, "config.json": config.encode()})
-        )
-        return aws.s3.BucketObjectv2(
-            name,
-            bucket=args.code_bucket,
-            # New content gets a new key, which is how Lambda learns of it. Prefixes of artifacts have no equals sign,
-            # so that who may write artifacts can never write code.
-            key=zipped.apply(lambda data: f"code={physical}/{hashlib.sha256(data).hexdigest()[:16]}.zip"),
-            content_base64=zipped.apply(lambda data: base64.b64encode(data).decode()),
-            content_type="application/zip",
-            kms_key_id=args.encryption.key_arn,
-            bucket_key_enabled=True,
-            tags=self.merged_tags(physical),
-            opts=self._child,
         )
 
 

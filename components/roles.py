@@ -25,6 +25,7 @@ class RoleArgs:
         description: What assumes it, and for what.
         trust: Trust policy, JSON.
         policies: Inline policies by name, JSON.
+        max_session_seconds: How long people may use it at a time; IAM's hour if absent.
     """
 
     deployment: Deployment
@@ -33,6 +34,7 @@ class RoleArgs:
     description: str
     trust: str
     policies: Mapping[str, str] = field(default_factory=dict[str, str])
+    max_session_seconds: int | None = None
 
 
 def role_name(deployment: Deployment, iam: IamSettings, suffix: str) -> str:
@@ -67,6 +69,7 @@ class Role(Component):
             description=args.description,
             assume_role_policy=args.trust,
             permissions_boundary=boundary.arn if boundary else None,
+            max_session_duration=args.max_session_seconds,
             force_detach_policies=True,
             tags=self.merged_tags(physical),
             opts=self._options(depends_on=[boundary.policy] if boundary and boundary.policy else None),

@@ -9,9 +9,8 @@ from pathlib import Path
 import pulumi
 import pulumi_aws as aws
 
-from components.artifact_store import BUCKET_NAME_LIMIT
 from components.base import Component, Deployment
-from components.bucket import Bucket, BucketArgs
+from components.bucket import Bucket, BucketArgs, bucket_name, retention_rules
 from components.distribution import Behavior, Distribution, DistributionArgs, Origin, api_origin, edge_function
 from components.dns import AliasTarget
 from components.edge_logs import EdgeLogs
@@ -112,24 +111,15 @@ class Website(Component):
         self._object(CONFIG, CONTENT_TYPES[".json"], content, digest)
 
     def _private_bucket(self, name: str, args: WebsiteArgs) -> pulumi.Output[str]:
-        target = args.deployment.target
-        bucket_name = args.deployment.names.of(f"web-{target.account_id}-{target.region}", limit=BUCKET_NAME_LIMIT)
+        physical = bucket_name(args.deployment, "web")
         bucket = Bucket(
             name,
             BucketArgs(
                 deployment=args.deployment,
-                bucket_name=bucket_name,
+                bucket_name=physical,
                 key_arn=args.encryption.key_arn,
-                rules=[
-                    {
-                        "id": "noncurrent-versions",
-                        "status": "Enabled",
-                        "filter": {},
-                        "noncurrent_version_expiration": {"noncurrent_days": 30},
-                        "expiration": {"expired_object_delete_marker": True},
-                    }
-                ],
-                statements=[distribution_read(target, bucket_name)],
+                rules=retention_rules(noncurrent_days=30, tiering_days=None),
+                statements=[distribution_read(args.deployment.target, physical)],
             ),
             opts=self._child,
         )

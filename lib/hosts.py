@@ -14,6 +14,8 @@ class Hosts:
         mlflowstatic: Their deprecated second name.
         service: The platform's page.
         aigateway: The AI gateway.
+        metaflow: Metaflow's metadata service for clients.
+        metaflowui: Metaflow's UI.
     """
 
     api: str | None = None
@@ -22,11 +24,13 @@ class Hosts:
     mlflowstatic: str | None = None
     service: str | None = None
     aigateway: str | None = None
+    metaflow: str | None = None
+    metaflowui: str | None = None
 
     @property
     def regional(self) -> tuple[str, ...]:
-        """Names that API Gateway serves, in the stack's region."""
-        return tuple(name for name in (self.mlflow, self.api, self.aigateway) if name)
+        """Names that APIs and load balancers serve, in the stack's region."""
+        return tuple(name for name in (self.mlflow, self.api, self.aigateway, self.metaflow, self.metaflowui) if name)
 
     @property
     def edge(self) -> tuple[str, ...]:

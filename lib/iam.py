@@ -73,6 +73,28 @@ def service_trust(target: Target, *services: str, source_account: bool = True) -
     return document(statement)
 
 
+def principal_trust(principals: Sequence[str], *, external_id: str | None, mfa: bool) -> str:
+    """A role's trust in users, roles or accounts.
+
+    Args:
+        principals: Their ARNs.
+        external_id: What they must give along, if anything.
+        mfa: Whether they must have logged in with a second factor.
+    """
+    conditions: dict[str, Mapping[str, str]] = {
+        **({"StringEquals": {"sts:ExternalId": external_id}} if external_id else {}),
+        **({"Bool": {"aws:MultiFactorAuthPresent": "true"}} if mfa else {}),
+    }
+    statement = {
+        "Sid": "Principals",
+        "Effect": "Allow",
+        "Action": "sts:AssumeRole",
+        "Principal": {"AWS": sorted(principals)},
+        **({"Condition": conditions} if conditions else {}),
+    }
+    return document(statement)
+
+
 def via_key(
     target: Target, alias: str | None, key_arn: str | None, services: Sequence[str], sid: str, *, write: bool
 ) -> Statement:

@@ -30,6 +30,11 @@ def login_host(target: Target, prefix: str) -> str:
     return f"{prefix}.{service}.{target.region}.amazoncognito.com"
 
 
+def login_domain(target: Target, host: str) -> str:
+    """A pool's domain as load balancers want it: the prefix of `login_host`, or a name of its own as it is."""
+    return host.removesuffix(login_host(target, ""))
+
+
 def token_url(login_url: str) -> str:
     """Address at which clients get tokens."""
     return f"{login_url}/oauth2/token"

@@ -8,6 +8,8 @@ from pathlib import Path
 from lib.naming import Target
 
 IGNORED = frozenset({"__pycache__", ".pytest_cache"})
+SHARED = "common"
+"""Folder beside the images' own, of which any image may copy."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,22 +17,34 @@ class Source:
     """The sources of an image.
 
     Args:
-        context: Folder with the Dockerfile.
-        tag: Short hash of everything in it.
+        context: Folder of all images' sources, which Docker gets.
+        dockerfile: Path of the image's Dockerfile.
+        tag: Short hash of everything that the image may copy.
     """
 
     context: str
+    dockerfile: str
     tag: str
 
 
-def source(context: Path) -> Source:
-    """The sources in a folder; its tag changes with any file's name, mode or content, and with nothing else."""
+def source(services: Path, image: str) -> Source:
+    """The sources of an image: its own folder, and what it may share with others.
+
+    The tag changes with any of their files' name, mode or content, and with nothing else.
+
+    Args:
+        services: Folder of all images' sources.
+        image: Name of the image, and of its folder.
+    """
     digest = hashlib.sha256()
-    for path in sorted(path for path in context.rglob("*") if path.is_file() and not IGNORED & set(path.parts)):
-        executable = bool(path.stat().st_mode & 0o100)
-        digest.update(f"{path.relative_to(context).as_posix()}\0{executable}\0".encode())
-        digest.update(hashlib.sha256(path.read_bytes()).digest())
-    return Source(context=str(context), tag=digest.hexdigest()[:16])
+    for folder in (image, SHARED):
+        files = (path for path in (services / folder).rglob("*") if path.is_file() and not IGNORED & set(path.parts))
+        for path in sorted(files):
+            executable = bool(path.stat().st_mode & 0o100)
+            digest.update(f"{path.relative_to(services).as_posix()}\0{executable}\0".encode())
+            digest.update(hashlib.sha256(path.read_bytes()).digest())
+    dockerfile = services / image / "Dockerfile"
+    return Source(context=str(services), dockerfile=str(dockerfile), tag=digest.hexdigest()[:16])
 
 
 def ecr_repository_arn(target: Target, uri: str) -> str | None:

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Self
 from pydantic import Field, StringConstraints, model_validator
 
 from settings.base import RetentionDays, Section
-from settings.mlflow import MEMORY_BY_CPU
+from settings.fargate import check_size
 
 SecretArn = Annotated[
     str, StringConstraints(pattern=r"^arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:\d{12}:secret:[\w/+=.@-]+-\w{6}$")
@@ -82,11 +82,7 @@ class AiGatewaySettings(Section):
         names = [endpoint.name for endpoint in self.endpoints]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(f"endpoints name {', '.join(twice)} twice; give each its own name")
-        if self.memory not in MEMORY_BY_CPU.get(self.cpu, ()):
-            raise ValueError(
-                f"memory {self.memory} does not go with cpu {self.cpu} on Fargate; cpu is one of "
-                f"{sorted(MEMORY_BY_CPU)}, memory {MEMORY_BY_CPU.get(self.cpu, 'by the cpu')}"
-            )
+        check_size(self.cpu, self.memory)
         if self.desired_count > self.max_count:
             raise ValueError(f"desiredCount {self.desired_count} is above maxCount {self.max_count}; raise maxCount")
         return self

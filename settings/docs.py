@@ -55,8 +55,8 @@ def _rows(model: type[BaseModel], path: list[str], defaults: dict[Environment, d
     for field in model.model_fields.values():
         below = [*path, str(field.alias)]
         section = _section_of(field)
-        if section is not None and get_origin(field.annotation) is list:
-            values = [_shown(_at(defaults[name], below)) for name in Environment]
+        if section is not None and _is_list_of_sections(field):
+            values = [_shown(_given(section, _at(defaults[name], below))) for name in Environment]
             yield ".".join(below), "list of sections", values, (field.description or "").replace("\n", " ")
             yield from _item_rows(section, [*path, f"{field.alias}[]"])
         elif section is not None and path:
@@ -71,7 +71,7 @@ def _rows(model: type[BaseModel], path: list[str], defaults: dict[Environment, d
 def _item_rows(model: type[BaseModel], path: list[str]) -> Iterator[Row]:
     """Rows of a section that stands in a list, whose defaults no environment changes."""
     for field in model.model_fields.values():
-        below = [*path, str(field.alias)]
+        below = [*path, f"{field.alias}[]" if _is_list_of_sections(field) else str(field.alias)]
         section = _section_of(field)
         if section is not None:
             yield from _item_rows(section, below)
@@ -93,6 +93,23 @@ def _section_of(field: FieldInfo) -> type[BaseModel] | None:
     return next((c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)), None)
 
 
+def _is_list_of_sections(field: FieldInfo) -> bool:
+    return _section_of(field) is not None and get_origin(field.annotation) is list
+
+
+def _given(section: type[BaseModel], items: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Items of a list of sections without what is each item's default."""
+    fields = {str(field.alias): field for field in section.model_fields.values()}
+    return [
+        {
+            key: value
+            for key, value in item.items()
+            if fields[key].is_required() or value != fields[key].get_default(call_default_factory=True)
+        }
+        for item in items
+    ]
+
+
 def _at(value: Any, path: list[str]) -> Any:
     for part in path:
         value = None if value is None else value[part]
@@ -104,7 +121,7 @@ def _shown(value: Any) -> str:
         return "none"
     if isinstance(value, Enum):
         value = value.value
-    return f"`{json.dumps(value) if isinstance(value, (bool, list, dict, float, int)) else value}`"
+    return f"`{json.dumps(value, default=str) if isinstance(value, (bool, list, dict, float, int)) else value}`"
 
 
 def _type(field: FieldInfo) -> str:
@@ -112,9 +129,9 @@ def _type(field: FieldInfo) -> str:
     text = _type_name(field.annotation)
     low, high = getattr(bounds.get("Ge"), "ge", None), getattr(bounds.get("Le"), "le", None)
     if low is not None and high is not None:
-        text += f", {low:g} to {high:g}"
+        text += f", {low:.8g} to {high:.8g}"
     elif low is not None:
-        text += f", {low:g} or more"
+        text += f", {low:.8g} or more"
     return text
 
 

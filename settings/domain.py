@@ -46,6 +46,10 @@ class Hostnames(Section):
     """The platform's page (`serviceDnsName`)."""
     aigateway: Label = "aigateway"
     """The AI gateway (`aigatewayDnsName`)."""
+    metaflow: Label = "metaflow"
+    """Metaflow's metadata service for clients."""
+    metaflowui: Label = "metaflowui"
+    """Metaflow's UI."""
 
     @model_validator(mode="after")
     def _distinct(self) -> Self:

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 
 from settings.api import Integration
 from settings.base import Environment
+from settings.database import DatabaseSettings
 from settings.domain import DnsEntries, Source
 from settings.identity import IdentityMode
 from settings.metadata_tables import BillingMode, MetadataTablesSettings
+from settings.metaflow import MetaflowSettings
 from settings.model import Settings
 from settings.network import NatGateways
 
@@ -26,6 +28,28 @@ class Inert:
 
 def _keys(section: str, *names: str) -> tuple[str, ...]:
     return tuple(f"{section}.{name}" for name in names)
+
+
+def _database(section: str, of: Callable[[Settings], DatabaseSettings]) -> tuple[Inert, ...]:
+    """What has no effect beside other keys of a database's section."""
+    return (
+        Inert(
+            keys=_keys(section, "minAcu", "maxAcu", "secondsUntilAutoPause", "instances"),
+            when=lambda s: not of(s).engine.is_aurora,
+            why="the engine postgres is one instance: set instanceClass, multiAz, or an aurora engine",
+        ),
+        Inert(
+            keys=_keys(section, "instanceClass", "allocatedStorage", "maxAllocatedStorage", "multiAz"),
+            when=lambda s: of(s).engine.is_aurora,
+            why="Aurora Serverless v2 has capacity units and instances: set minAcu, maxAcu, instances, or engine "
+            "postgres",
+        ),
+        Inert(
+            keys=_keys(section, "secondsUntilAutoPause"),
+            when=lambda s: of(s).engine.is_aurora and of(s).min_acu > 0,
+            why="a database with minAcu above 0 never pauses; set minAcu to 0",
+        ),
+    )
 
 
 INERT: tuple[Inert, ...] = (
@@ -61,21 +85,8 @@ INERT: tuple[Inert, ...] = (
         when=lambda s: not s.iam.creates_boundary,
         why="no boundary is created; set iam.permissionsBoundary to create",
     ),
-    Inert(
-        keys=_keys("database", "minAcu", "maxAcu", "secondsUntilAutoPause", "instances"),
-        when=lambda s: not s.database.engine.is_aurora,
-        why="the engine postgres is one instance: set instanceClass, multiAz, or an aurora engine",
-    ),
-    Inert(
-        keys=_keys("database", "instanceClass", "allocatedStorage", "maxAllocatedStorage", "multiAz"),
-        when=lambda s: s.database.engine.is_aurora,
-        why="Aurora Serverless v2 has capacity units and instances: set minAcu, maxAcu, instances, or engine postgres",
-    ),
-    Inert(
-        keys=_keys("database", "secondsUntilAutoPause"),
-        when=lambda s: s.database.engine.is_aurora and s.database.min_acu > 0,
-        why="a database with minAcu above 0 never pauses; set minAcu to 0",
-    ),
+    *_database("database", lambda s: s.database),
+    *_database("metaflow.database", lambda s: s.metaflow.database),
     Inert(
         keys=_keys("mlflow", "poolSize", "poolMaxOverflow", "poolRecycleSeconds"),
         when=lambda s: s.database.auto_pauses,
@@ -228,11 +239,66 @@ INERT: tuple[Inert, ...] = (
         why="the tables cannot be restored; set metadataTables.enableDDBPointInTimeRecov to true",
     ),
     Inert(
+        keys=_keys("metaflow", *(str(f.alias) for n, f in MetaflowSettings.model_fields.items() if n != "enabled")),
+        when=lambda s: not s.metaflow.enabled,
+        why="there is no Metaflow; set metaflow.enabled to true",
+    ),
+    Inert(
+        keys=_keys("metaflow", "publicDomainName", "certificateArn", "ui"),
+        when=lambda s: not s.has_metaflow_ui,
+        why="there is no UI; set metaflow.enableUI to true",
+    ),
+    Inert(
+        keys=_keys("metaflow", "notebook"),
+        when=lambda s: not s.metaflow.enable_sagemaker,
+        why="there is no notebook instance; set metaflow.enableSagemaker to true",
+    ),
+    Inert(
+        keys=_keys("metaflow", "userRole"),
+        when=lambda s: not s.metaflow.custom_role,
+        why="there is no role for users; set metaflow.customRole to true",
+    ),
+    Inert(
+        keys=_keys("metaflow.gateway", "quotaLimit", "quotaPeriod", "allowedCidrs", "cloudwatchRole"),
+        when=lambda s: not s.metaflow.api_basic_auth,
+        why="an HTTP API has no keys, quotas and address ranges; set metaflow.apiBasicAuth to true",
+    ),
+    Inert(
+        keys=_keys("metaflow.gateway", "quotaPeriod"),
+        when=lambda s: s.metaflow.gateway.quota_limit is None,
+        why="there is no quota; set metaflow.gateway.quotaLimit",
+    ),
+    Inert(
+        keys=_keys("metaflow.batch", "logRetentionDays"),
+        when=lambda s: not s.metaflow.batch.create_job_log_group,
+        why="the jobs' log group is not this stack's; set metaflow.batch.createJobLogGroup to true",
+    ),
+    Inert(
+        keys=_keys("domain", "hostnames.metaflow"),
+        when=lambda s: not s.metaflow.enabled,
+        why="there is no Metaflow; set metaflow.enabled to true",
+    ),
+    Inert(
+        keys=_keys("domain", "hostnames.metaflowui"),
+        when=lambda s: not s.has_metaflow_ui or s.metaflow.public_domain_name is not None,
+        why="Metaflow's UI is not under this domain; set metaflow.enableUI, and no metaflow.publicDomainName",
+    ),
+    Inert(
+        keys=_keys("network", "existingVpc.publicSubnetIds"),
+        when=lambda s: not s.has_metaflow_ui,
+        why="nothing stands in public subnets; set metaflow.enableUI to true",
+    ),
+    Inert(
         keys=_keys("backup", "schedule", "retentionDays", "coldStorageAfterDays"),
         when=lambda s: not s.backup.enabled,
         why="there is no backup plan; set backup.enabled to true",
     ),
 )
+
+
+def _no_way_out(s: Settings) -> bool:
+    """Whether private subnets of a created VPC have no way to the internet over IPv4."""
+    return s.network.existing_vpc is None and s.network.nat_gateways is NatGateways.NONE
 
 
 def _no_first_name(settings: Settings) -> bool:
@@ -247,7 +313,12 @@ def _reaches_no_user_pool(s: Settings) -> bool:
 
     Amazon Cognito developer guide, "Access Amazon Cognito user pools using an interface endpoint", note 2.
     """
-    return s.network.existing_vpc is None and s.network.nat_gateways is NatGateways.NONE
+    return _no_way_out(s)
+
+
+def _in_prod(s: Settings) -> bool:
+    """Whether Metaflow is to survive the loss of a zone."""
+    return s.metaflow.enabled and s.environment is Environment.PROD
 
 
 FORBIDDEN: tuple[tuple[str, Callable[[Settings], bool], str], ...] = (
@@ -291,7 +362,7 @@ FORBIDDEN: tuple[tuple[str, Callable[[Settings], bool], str], ...] = (
     ),
     (
         "waf.enabled",
-        lambda s: s.waf.enabled and not s.identity.exists and not s.has_web,
+        lambda s: s.waf.enabled and not s.has_regional_firewall and not s.has_web,
         "nothing that could have a firewall is public; set false, or identity.mode and web.enabled",
     ),
     (
@@ -308,6 +379,57 @@ FORBIDDEN: tuple[tuple[str, Callable[[Settings], bool], str], ...] = (
         "Performance Insights needs a database that does not pause; set it to false, or database.minAcu to 0.5 or more",
     ),
     (
+        "metaflow.database.performanceInsights",
+        lambda s: s.metaflow.database.performance_insights and s.metaflow.database.auto_pauses,
+        "Performance Insights needs a database that does not pause; set it to false, or metaflow.database.minAcu to "
+        "0.5 or more",
+    ),
+    (
+        "metaflow.apiBasicAuth",
+        lambda s: s.metaflow.enabled and not s.metaflow.api_basic_auth and not s.identity.exists,
+        "there are no users whose tokens the API could take; set true, or identity.mode to create or existing",
+    ),
+    (
+        "metaflow.enableUI",
+        lambda s: s.has_metaflow_ui and not s.identity.exists,
+        "there are no users to log in, and the UI is never without login; set false, or identity.mode to create or "
+        "existing",
+    ),
+    (
+        "metaflow.enableUI",
+        lambda s: s.has_metaflow_ui and s.metaflow.certificate_arn is None and s.domain.name is None,
+        "the login needs TLS and so a name; set metaflow.publicDomainName and metaflow.certificateArn, or domain.name",
+    ),
+    (
+        "metaflow.enableUI",
+        lambda s: (
+            s.has_metaflow_ui
+            and s.network.existing_vpc is not None
+            and s.network.existing_vpc.public_subnet_ids is None
+        ),
+        "its load balancer stands in public subnets; name them in network.existingVpc.publicSubnetIds, or set false",
+    ),
+    (
+        "metaflow.enableSagemaker",
+        lambda s: s.metaflow.enabled and s.metaflow.enable_sagemaker and _no_way_out(s),
+        "the notebook installs Metaflow from PyPI; set false, or network.natGateways to single",
+    ),
+    (
+        "metaflow.database.multiAz",
+        lambda s: _in_prod(s) and not s.metaflow.database.engine.is_aurora and not s.metaflow.database.multi_az,
+        "prod survives the loss of a zone; set true, or start from environment dev",
+    ),
+    (
+        "metaflow.database.instances",
+        lambda s: _in_prod(s) and s.metaflow.database.engine.is_aurora and s.metaflow.database.instances < 2,
+        "prod survives the loss of a zone; set 2 or more, or start from environment dev",
+    ),
+    (
+        "metaflow.service.desiredCount",
+        lambda s: _in_prod(s) and s.metaflow.service.desired_count < 2,
+        "prod survives the loss of a zone; set 2 or more, or start from environment dev",
+    ),
+    (
         "protection.secretRecoveryDays",
         lambda s: 0 < s.protection.secret_recovery_days < 7,
         "Secrets Manager offers none, or 7 to 30 days; set 0, or 7 or more",
@@ -319,7 +441,7 @@ FORBIDDEN: tuple[tuple[str, Callable[[Settings], bool], str], ...] = (
     ),
     (
         "studio.enabled",
-        lambda s: s.studio.enabled and s.network.existing_vpc is None and s.network.nat_gateways is NatGateways.NONE,
+        lambda s: s.studio.enabled and _no_way_out(s),
         "Studio's notebooks reach the HTTP API over the internet; set network.natGateways to single, or this to false",
     ),
     (

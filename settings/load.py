@@ -69,13 +69,12 @@ def parse_settings(config: Mapping[str, Any], secret_keys: set[str] | frozenset[
 
 
 def _not_buildable(settings: Settings) -> Iterator[str]:
-    images = {"mlflow": settings.mlflow.images.mlflow, "nginx": settings.mlflow.images.nginx}
-    missing = [name for name, uri in images.items() if uri is None]
+    missing = [image for image in settings.container_images if image.uri is None]
     if missing and docker.builds.get() and not docker.docker_answers():
-        for name in missing:
+        for image in missing:
             yield (
-                f"{NAMESPACE}:mlflow.images.{name}: is not given, and Docker, which would build it from "
-                f"services/{name}, does not answer here; set it to an image's URI, or start Docker"
+                f"{NAMESPACE}:{image.key}: is not given, and Docker, which would build it from "
+                f"services/{image.name}, does not answer here; set it to an image's URI, or start Docker"
             )
 
 

@@ -6,29 +6,10 @@ from typing import Annotated, Self
 from pydantic import Field, SecretStr, StringConstraints, field_validator, model_validator
 
 from settings.base import RetentionDays, Section
-
-MEMORY_BY_CPU = {
-    256: (512, 1024, 2048),
-    512: tuple(range(1024, 4097, 1024)),
-    1024: tuple(range(2048, 8193, 1024)),
-    2048: tuple(range(4096, 16385, 1024)),
-    4096: tuple(range(8192, 30721, 1024)),
-    8192: tuple(range(16384, 61441, 4096)),
-    16384: tuple(range(32768, 122881, 8192)),
-}
-"""Amazon ECS developer guide, "Fargate task definition considerations": memory (MiB) offered with each CPU size."""
+from settings.fargate import CpuArchitecture, ImageUri, check_size, pinned
 
 AUTHORISE_PORT = 5002
 """Port on which a task's authoriser checks bearer tokens for NGINX (services/README.md)."""
-
-ImageUri = Annotated[str, StringConstraints(pattern=r"^[\w.-]+(:\d+)?(/[\w.-]+)+(:[\w.-]+)?(@sha256:[0-9a-f]{64})?$")]
-
-
-class CpuArchitecture(StrEnum):
-    """Processor of the tasks, and of images built for them."""
-
-    X86_64 = "X86_64"
-    ARM64 = "ARM64"
 
 
 class Auth(StrEnum):
@@ -57,9 +38,7 @@ class Images(Section):
     @field_validator("mlflow", "nginx")
     @classmethod
     def _pinned(cls, uri: str | None) -> str | None:
-        if uri is not None and "@" not in uri and (":" not in uri.rsplit("/", 1)[-1] or uri.endswith(":latest")):
-            raise ValueError("the image is not pinned; add a version tag such as `:3.17.2`, or a digest")
-        return uri
+        return pinned(uri)
 
 
 class MlflowSettings(Section):
@@ -124,14 +103,7 @@ class MlflowSettings(Section):
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
-        if self.cpu not in MEMORY_BY_CPU:
-            raise ValueError(f"cpu {self.cpu} is not offered by Fargate; choose one of {sorted(MEMORY_BY_CPU)}")
-        if self.memory not in MEMORY_BY_CPU[self.cpu]:
-            offered = MEMORY_BY_CPU[self.cpu]
-            raise ValueError(
-                f"memory {self.memory} does not go with cpu {self.cpu} on Fargate; "
-                f"choose from {offered[0]} to {offered[-1]} MiB: {', '.join(map(str, offered))}"
-            )
+        check_size(self.cpu, self.memory)
         if self.desired_count > self.max_count:
             raise ValueError(f"desiredCount {self.desired_count} is above maxCount {self.max_count}; raise maxCount")
         if self.container_port == self.proxy_port:

@@ -37,12 +37,15 @@ class ExistingVpc(Section):
     """Subnets, in at least two zones, for tasks, load balancer, VPC link and Studio."""
     isolated_subnet_ids: Annotated[list[SubnetId], Field(min_length=2)] | None = None
     """Subnets, in at least two zones, for the database; the private ones if absent."""
+    public_subnet_ids: Annotated[list[SubnetId], Field(min_length=2)] | None = None
+    """Subnets, in at least two zones, for the public load balancer of Metaflow's UI."""
 
     @model_validator(mode="after")
     def _distinct(self) -> Self:
         for key, ids in (
             ("privateSubnetIds", self.private_subnet_ids),
             ("isolatedSubnetIds", self.isolated_subnet_ids),
+            ("publicSubnetIds", self.public_subnet_ids),
         ):
             if ids is not None and len(set(ids)) != len(ids):
                 raise ValueError(f"{key} names a subnet twice; list each once")

@@ -24,6 +24,12 @@ PRESETS: dict[Environment, dict[str, Any]] = {
         "api": {"logRetentionDays": 7},
         "restApi": {"logRetentionDays": 7},
         "web": {"logRetentionDays": 7},
+        "metaflow": {
+            "batch": {"logRetentionDays": 7},
+            "database": {"logRetentionDays": 7},
+            "service": {"logRetentionDays": 7},
+            "gateway": {"logRetentionDays": 7},
+        },
     },
     # Cheapest honest environment; docs/costs.md has the sum. One endpoint address and one Spot task, no load balancer,
     # no NAT gateway, a database that pauses. docs/adr/0003-egress-without-nat.md says why IPv6 alone is not enough.
@@ -47,6 +53,32 @@ PRESETS: dict[Environment, dict[str, Any]] = {
         "studio": {"enabled": False},
         "restApi": {"logRetentionDays": 7},
         "web": {"logRetentionDays": 7},
+        # A REST API would need a load balancer, a notebook NAT, and instances three more interface endpoints.
+        "metaflow": {
+            "apiBasicAuth": False,
+            "enableSagemaker": False,
+            "batch": {
+                "computeEnvironments": [{"name": "fargate", "type": "FARGATE_SPOT"}],
+                "jobQueues": [{"name": "default", "computeEnvironments": ["fargate"]}],
+                "logRetentionDays": 7,
+            },
+            "database": {
+                "engine": "aurora-postgresql",
+                "minAcu": 0,
+                "maxAcu": 1,
+                "secondsUntilAutoPause": 300,
+                "logRetentionDays": 7,
+            },
+            "service": {
+                "integration": "cloudMap",
+                "cpu": 256,
+                "memory": 512,
+                "spot": True,
+                "maxCount": 2,
+                "logRetentionDays": 7,
+            },
+            "gateway": {"logRetentionDays": 7},
+        },
     },
     # Survives the loss of a zone: NAT, database instance and task in each of two zones, and room to scale.
     Environment.PROD: {
@@ -67,6 +99,21 @@ PRESETS: dict[Environment, dict[str, Any]] = {
         "web": {"logRetentionDays": 365},
         "waf": {"enabled": True, "logRetentionDays": 365},
         "aiGateway": {"desiredCount": 2, "logRetentionDays": 365},
+        "metaflow": {
+            "batch": {"logRetentionDays": 365},
+            "database": {
+                "instanceClass": "db.t4g.medium",
+                "multiAz": True,
+                "instances": 2,
+                "maxAcu": 8,
+                "performanceInsights": True,
+                "monitoringIntervalSeconds": 60,
+                "logRetentionDays": 365,
+            },
+            "service": {"desiredCount": 2, "logRetentionDays": 365},
+            "gateway": {"logRetentionDays": 365},
+            "ui": {"desiredCount": 2},
+        },
         "backup": {"enabled": True},
     },
 }

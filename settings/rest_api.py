@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field
 
 from settings.base import RetentionDays, Section
-from settings.mlflow import CpuArchitecture
+from settings.fargate import CpuArchitecture
 
 
 class RestApiSettings(Section):

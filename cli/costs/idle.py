@@ -175,20 +175,22 @@ def _service(resource: Resource, plan: _Plan) -> Iterator[Line]:
 
 
 def _watched_secrets(definitions: str) -> int:
-    """How many secrets MLflow's container watches: the database's, and the credentials of basic authentication."""
+    """How many secrets a serving container watches: its database's, and the credentials of basic authentication."""
     variables = {
         variable["name"]
         for container in json.loads(definitions)
-        if container["name"] == "mlflowContainer"
+        if container["name"] in ("mlflowContainer", "metadataContainer", "uiContainer")
         for variable in container["environment"]
     }
-    return len(variables & {"MLFLOW_DATABASE_PARAMETER", "MLFLOW_CREDENTIALS_SECRET_ID"})
+    return len(variables & {"MLFLOW_DATABASE_PARAMETER", "MLFLOW_CREDENTIALS_SECRET_ID", "MF_DATABASE_PARAMETER"})
 
 
 def _insights(resource: Resource, plan: _Plan) -> Iterator[Line]:
     level = next(setting["value"] for setting in resource.props["settings"] if setting["name"] == "containerInsights")
     if level == "enabled":
-        yield _amount("Container Insights", "custom metric", prices.INSIGHTS_METRICS.quantity, "metrics")
+        services = len(plan.recording.of_type(SERVICE))
+        count = prices.INSIGHTS_METRICS.quantity + services * prices.INSIGHTS_METRICS_BY_SERVICE.quantity
+        yield _amount("Container Insights", "custom metric", count, "metrics")
     elif level == "enhanced":
         count = prices.ENHANCED_METRICS.quantity + plan.tasks * prices.ENHANCED_METRICS_BY_TASK.quantity
         yield _amount("Container Insights", "metric of enhanced Container Insights", count, "metrics")
@@ -251,6 +253,32 @@ def _web_acl(resource: Resource, plan: _Plan) -> Iterator[Line]:
     yield _amount("firewall", "rule of a web ACL", len(resource.props["rules"]), "rules")
 
 
+def _load_balancer(resource: Resource, plan: _Plan) -> Iterator[Line]:
+    """A public one has an address in each zone."""
+    kind = "Network" if resource.props["loadBalancerType"] == "network" else "Application"
+    yield _hourly("load balancer", f"{kind} Load Balancer", basis=kind)
+    if not resource.props.get("internal"):
+        network = plan.settings.network
+        existing = network.existing_vpc.public_subnet_ids if network.existing_vpc else None
+        zones = len(existing) if existing else network.availability_zones
+        yield _hourly("public IPv4 addresses", "public IPv4 address", zones)
+
+
+def _compute_environment(resource: Resource, plan: _Plan) -> Iterator[Line]:
+    """Without instances at rest it costs nothing."""
+    del plan
+    least = int(resource.props["computeResources"].get("minVcpus", 0))
+    if least:
+        raise UnpricedError(f"{resource.name}: no price for {least} vCPUs that are kept at rest; set minvCpus to 0")
+    yield Line(item="Batch", basis="0 vCPUs at rest", dollars=0)
+
+
+def _notebook(resource: Resource, plan: _Plan) -> Iterator[Line]:
+    """It stops when idle, and its volume stays."""
+    del plan
+    yield _amount("notebook", "notebook storage", resource.props["volumeSize"], "GB")
+
+
 def _fixed(*lines: Line) -> Callable[[Resource, _Plan], Iterable[Line]]:
     return lambda _resource, _plan: lines
 
@@ -259,7 +287,10 @@ PRICED: Mapping[str, Callable[[Resource, _Plan], Iterable[Line]]] = {
     "aws:ec2/natGateway:NatGateway": _fixed(_hourly("NAT gateways", "NAT gateway")),
     "aws:ec2/eip:Eip": _fixed(_hourly("public IPv4 addresses", "public IPv4 address")),
     "aws:ec2/vpcEndpoint:VpcEndpoint": _endpoint,
-    "aws:lb/loadBalancer:LoadBalancer": _fixed(_hourly("load balancer", "Application Load Balancer")),
+    "aws:lb/loadBalancer:LoadBalancer": _load_balancer,
+    "aws:batch/computeEnvironment:ComputeEnvironment": _compute_environment,
+    "aws:cloudwatch/metricAlarm:MetricAlarm": _fixed(_amount("alarms", "alarm")),
+    "aws:sagemaker/notebookInstance:NotebookInstance": _notebook,
     SERVICE: _service,
     "aws:ecs/cluster:Cluster": _insights,
     CLUSTER: _aurora,
@@ -283,5 +314,6 @@ ORDER = (
     *("NAT gateways", "public IPv4 addresses", "interface endpoints", "load balancer", "Fargate tasks"),
     *("database", "database storage", "customer key", "secrets", "secret checks", "Cloud Map namespace"),
     *("Container Insights", "flow log", "logs", "images", "buckets", "tables", "firewall"),
+    *("Batch", "notebook", "alarms"),
 )
 """Items in the order of a bill."""

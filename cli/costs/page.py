@@ -18,6 +18,7 @@ SAMPLE: dict[str, Any] = {
     "identity": {"mode": "none"},
     "web": {"enabled": False},
     "metadataTables": {"enabled": False},
+    "metaflow": {"enabled": False},
     "mlflow": {
         "auth": "basic",
         "images": {"mlflow": "example.com/mlflow:1", "nginx": "example.com/nginx:1"},
@@ -56,6 +57,15 @@ EXISTING_VPC = {
     }
 }
 EXISTING_KEY = {"keyArn": "arn:aws:kms:us-east-1:123456789012:key/00000000-0000-0000-0000-000000000000"}
+METAFLOW_UI = {
+    "enableUI": True,
+    "publicDomainName": "flows.example.com",
+    "certificateArn": "arn:aws:acm:us-east-1:123456789012:certificate/00000000-0000-0000-0000-000000000000",
+}
+INSTANCES = {
+    "computeEnvironments": [{"name": "cpu", "instanceTypes": ["m7i"]}],
+    "jobQueues": [{"name": "default", "computeEnvironments": ["cpu"]}],
+}
 
 OPTIONS = tuple(
     Option(stack=stack, text=text, sections=sections)
@@ -86,6 +96,22 @@ OPTIONS = tuple(
         ),
         ("dev", "a database that never pauses: `database.minAcu: 0.5`", {"database": {"minAcu": 0.5}}),
         ("dev", "one RDS instance: `database.engine: postgres`", {"database": {"engine": "postgres"}}),
+        ("dev", "no Metaflow: `metaflow.enabled: false`", {"metaflow": {"enabled": False}}),
+        (
+            "dev",
+            "Metaflow's API with a key: `metaflow.apiBasicAuth: true`, `metaflow.service.integration: loadBalancer`",
+            {"metaflow": {"apiBasicAuth": True, "service": {"integration": "loadBalancer"}}},
+        ),
+        (
+            "dev",
+            "Metaflow's UI: `metaflow.enableUI: true` with a name and its certificate",
+            {"metaflow": METAFLOW_UI},
+        ),
+        (
+            "dev",
+            "jobs on instances, for which there are three more endpoints: `metaflow.batch.computeEnvironments`",
+            {"metaflow": {"batch": INSTANCES}},
+        ),
         ("prod", "a third zone: `network.availabilityZones: 3`", {"network": {"availabilityZones": 3}}),
         (
             "prod",
@@ -103,6 +129,18 @@ OPTIONS = tuple(
         ("prod", "a third database instance: `database.instances: 3`", {"database": {"instances": 3}}),
         ("prod", "a larger database at rest: `database.minAcu: 2`", {"database": {"minAcu": 2}}),
         ("prod", "RDS with a standby: `database.engine: postgres`", {"database": {"engine": "postgres"}}),
+        ("prod", "no Metaflow: `metaflow.enabled: false`", {"metaflow": {"enabled": False}}),
+        (
+            "prod",
+            "Aurora for Metaflow: `metaflow.database.engine: aurora-postgresql`",
+            {"metaflow": {"database": {"engine": "aurora-postgresql"}}},
+        ),
+        (
+            "prod",
+            "Metaflow's UI: `metaflow.enableUI: true` with a name and its certificate",
+            {"metaflow": METAFLOW_UI},
+        ),
+        ("prod", "no notebook: `metaflow.enableSagemaker: false`", {"metaflow": {"enableSagemaker": False}}),
     )
 )
 

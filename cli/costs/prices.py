@@ -31,6 +31,7 @@ LOAD_BALANCING = "https://aws.amazon.com/elasticloadbalancing/pricing/"
 FARGATE = "https://aws.amazon.com/fargate/pricing/"
 AURORA = "https://aws.amazon.com/rds/aurora/pricing/"
 RDS_POSTGRESQL = "https://aws.amazon.com/rds/postgresql/pricing/"
+SAGEMAKER = "https://aws.amazon.com/sagemaker/ai/pricing/"
 KMS = "https://aws.amazon.com/kms/pricing/"
 SECRETS = "https://aws.amazon.com/secrets-manager/pricing/"
 ROUTE_53 = "https://aws.amazon.com/route53/pricing/"
@@ -45,6 +46,7 @@ PRICES: dict[str, Price] = {
     "public IPv4 address": Price(dollars=0.005, unit="hour", page=VPC),
     "interface endpoint": Price(dollars=0.01, unit="hour and zone", page=PRIVATE_LINK),
     "Application Load Balancer": Price(dollars=0.0225, unit="hour", page=LOAD_BALANCING),
+    "Network Load Balancer": Price(dollars=0.0225, unit="hour", page=LOAD_BALANCING),
     "Fargate vCPU, x86": Price(dollars=0.04048, unit="hour", page=FARGATE),
     "Fargate memory, x86": Price(dollars=0.004445, unit="GB-hour", page=FARGATE),
     "Fargate vCPU, ARM": Price(dollars=0.03238, unit="hour", page=FARGATE),
@@ -62,6 +64,8 @@ PRICES: dict[str, Price] = {
     "private hosted zone": Price(dollars=0.50, unit="month", page=ROUTE_53),
     "custom metric": Price(dollars=0.30, unit="month", page=CLOUDWATCH),
     "metric of enhanced Container Insights": Price(dollars=0.07, unit="month", page=CLOUDWATCH),
+    "alarm": Price(dollars=0.10, unit="month", page=CLOUDWATCH),
+    "notebook storage": Price(dollars=0.14, unit="GB-month", page=SAGEMAKER),
     "log ingestion": Price(dollars=0.50, unit="GB", page=CLOUDWATCH),
     "image storage": Price(dollars=0.10, unit="GB-month", page=ECR),
     "web ACL": Price(dollars=5.00, unit="month", page=WAF),
@@ -93,7 +97,7 @@ class Assumption:
 
 
 AURORA_GB = Assumption(
-    quantity=1, unit="GB", why="Aurora storage: billed by use; MLflow's tables of some thousand runs are smaller"
+    quantity=1, unit="GB", why="Aurora storage: billed by use; the tables of some thousand runs are smaller"
 )
 FLOW_LOG_GB = Assumption(
     quantity=0.2,
@@ -109,8 +113,9 @@ TABLE_GB = Assumption(quantity=0.01, unit="GB", why="each table: users, groups, 
 SECRET_CHECKS = Assumption(
     quantity=60 * 730, unit="calls a task and secret", why="a running task looks every minute whether one has rotated"
 )
-INSIGHTS_METRICS = Assumption(
-    quantity=25, unit="metrics", why="Container Insights: 8 for the cluster, 11 for the service, 6 for the task family"
+INSIGHTS_METRICS = Assumption(quantity=8, unit="metrics", why="Container Insights: of the cluster")
+INSIGHTS_METRICS_BY_SERVICE = Assumption(
+    quantity=17, unit="metrics a service", why="Container Insights: 11 of the service, 6 of its task family"
 )
 ENHANCED_METRICS = Assumption(
     quantity=50, unit="metrics", why="enhanced Container Insights: about 50 for cluster, service and task family"
@@ -122,12 +127,26 @@ ENHANCED_METRICS_BY_TASK = Assumption(
 )
 ASSUMPTIONS = (
     *(AURORA_GB, FLOW_LOG_GB, LOG_GB, IMAGE_GB, BUCKET_GB, TABLE_GB, SECRET_CHECKS),
-    *(INSIGHTS_METRICS, ENHANCED_METRICS, ENHANCED_METRICS_BY_TASK),
+    *(INSIGHTS_METRICS, INSIGHTS_METRICS_BY_SERVICE, ENHANCED_METRICS, ENHANCED_METRICS_BY_TASK),
 )
 
 FREE: dict[str, str] = {
     "aws:acm/certificate:Certificate": "public certificates are free",
     "aws:acm/certificateValidation:CertificateValidation": "waits, and makes nothing",
+    "aws:apigateway/account:Account": "free",
+    "aws:apigateway/apiKey:ApiKey": "free",
+    "aws:apigateway/basePathMapping:BasePathMapping": "part of the API",
+    "aws:apigateway/deployment:Deployment": "part of the API",
+    "aws:apigateway/domainName:DomainName": "part of the API",
+    "aws:apigateway/integration:Integration": "part of the API",
+    "aws:apigateway/method:Method": "part of the API",
+    "aws:apigateway/methodSettings:MethodSettings": "part of the API; its metrics exist only while there are requests",
+    "aws:apigateway/resource:Resource": "part of the API",
+    "aws:apigateway/restApi:RestApi": "REST APIs cost by request",
+    "aws:apigateway/stage:Stage": "part of the API; no cache",
+    "aws:apigateway/usagePlan:UsagePlan": "free",
+    "aws:apigateway/usagePlanKey:UsagePlanKey": "free",
+    "aws:apigateway/vpcLink:VpcLink": "free; the load balancer behind it is counted",
     "aws:apigatewayv2/api:Api": "HTTP APIs cost by request",
     "aws:apigatewayv2/apiMapping:ApiMapping": "part of the API",
     "aws:apigatewayv2/authorizer:Authorizer": "part of the API",
@@ -141,10 +160,14 @@ FREE: dict[str, str] = {
     "aws:backup/plan:Plan": "free",
     "aws:backup/selection:Selection": "free",
     "aws:backup/vault:Vault": "costs by what is in it: backups of tables and database cost by their size",
+    "aws:batch/jobQueue:JobQueue": "free",
+    "aws:batch/schedulingPolicy:SchedulingPolicy": "free",
     "aws:cloudfront/distribution:Distribution": "distributions cost by request and traffic",
     "aws:cloudfront/function:Function": "costs by request",
     "aws:cloudfront/originAccessControl:OriginAccessControl": "free",
     "aws:cloudfront/responseHeadersPolicy:ResponseHeadersPolicy": "free",
+    "aws:cloudwatch/eventRule:EventRule": "rules for AWS's own events are free",
+    "aws:cloudwatch/eventTarget:EventTarget": "free",
     "aws:cloudwatch/logDelivery:LogDelivery": "costs by what is logged",
     "aws:cloudwatch/logDeliveryDestination:LogDeliveryDestination": "free",
     "aws:cloudwatch/logDeliverySource:LogDeliverySource": "free",
@@ -158,6 +181,8 @@ FREE: dict[str, str] = {
     "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup": "free",
     "aws:ec2/egressOnlyInternetGateway:EgressOnlyInternetGateway": "free; traffic costs",
     "aws:ec2/internetGateway:InternetGateway": "free; traffic costs",
+    "aws:ec2/launchTemplate:LaunchTemplate": "free",
+    "aws:ec2/placementGroup:PlacementGroup": "free",
     "aws:ec2/route:Route": "free",
     "aws:ec2/routeTable:RouteTable": "free",
     "aws:ec2/routeTableAssociation:RouteTableAssociation": "free",
@@ -168,11 +193,14 @@ FREE: dict[str, str] = {
     "aws:ecr/repository:Repository": "costs by what is in it: built images are counted, the serving images are yours",
     "aws:ecs/clusterCapacityProviders:ClusterCapacityProviders": "free",
     "aws:ecs/taskDefinition:TaskDefinition": "free; its tasks are counted with their service",
+    "aws:iam/instanceProfile:InstanceProfile": "free",
     "aws:iam/policy:Policy": "free",
     "aws:iam/role:Role": "free",
     "aws:iam/rolePolicy:RolePolicy": "free",
+    "aws:iam/rolePolicyAttachment:RolePolicyAttachment": "free",
     "aws:kms/alias:Alias": "free",
     "aws:lambda/function:Function": "functions cost by request and duration; concurrency that is set aside is free",
+    "aws:lambda/invocation:Invocation": "one request when image or database are new",
     "aws:lambda/permission:Permission": "free",
     "aws:lb/listener:Listener": "part of the load balancer",
     "aws:lb/targetGroup:TargetGroup": "part of the load balancer",
@@ -189,6 +217,7 @@ FREE: dict[str, str] = {
     "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration": "free",
     "aws:s3/bucketVersioning:BucketVersioning": "free; older versions are stored",
     "aws:sagemaker/domain:Domain": "Studio costs by running app; its EFS by what is in it",
+    "aws:sagemaker/notebookInstanceLifecycleConfiguration:NotebookInstanceLifecycleConfiguration": "free",
     "aws:sagemaker/userProfile:UserProfile": "free",
     "aws:secretsmanager/secretVersion:SecretVersion": "part of the secret",
     "aws:servicediscovery/service:Service": "ECS registers its tasks free of charge",

@@ -58,6 +58,14 @@ def answers(config: Mapping[str, str]) -> dict[str, Answer]:
             "name": json.loads(config.get("mlplatform:domain", "{}")).get("name"),
             "privateZone": False,
         },
+        # The jobs' log group is taken for not there yet.
+        "aws:cloudwatch/getLogGroups:getLogGroups": lambda args: {
+            "id": region,
+            "region": region,
+            "arns": [],
+            "logGroupNames": [],
+            "logGroupNamePrefix": args["logGroupNamePrefix"],
+        },
         **_user_pools(region, config),
         "aws:ec2/getVpc:getVpc": lambda args: {"id": args["id"], "arn": ""},
         "aws:ec2/getSubnet:getSubnet": _subnets(zones, config),

@@ -15,7 +15,7 @@ from components.fargate import Scaling, Service, Task, define_task, run_service,
 from components.http_api import Tokens
 from components.images import ContainerImages
 from components.load_balancer import LoadBalancer
-from components.mlflow_service.containers import NGINX, VOLUMES, containers
+from components.mlflow_service.containers import IMAGES, NGINX, VOLUMES, containers
 from components.mlflow_service.tokens import tokens_parameter
 from components.network import Network
 from components.roles import Role, RoleArgs
@@ -105,7 +105,7 @@ class MlflowService(Component):
             self.allow(self, f"{name}-load-balancer", args.load_balancer.security_group_id)
 
         self.credentials_secret_arn, proof = self._proof(name, args)
-        parameter = self._database_address(name, args)
+        parameter = args.database.address_parameter(self, f"{name}-database", self._database_parameter)
         logs = aws.cloudwatch.LogGroup(
             name,
             name=self._log_group,
@@ -132,12 +132,12 @@ class MlflowService(Component):
                 discovery=discovery,
                 container=NGINX,
                 port=settings.proxy_port,
-                load_balancer=args.load_balancer,
+                target_group_arn=args.load_balancer.target_group_arn if args.load_balancer else None,
                 triggers={
                     "artifacts": args.artifacts.ready,
                     **proof,
                     "database": args.database.resource_id,
-                    "images": args.images.ready.apply(lambda uris: ",".join(uris.values())),
+                    "images": args.images.pushed(*IMAGES),
                 },
                 depends_on=[logs, parameter, capacity, *([args.load_balancer.listener] if args.load_balancer else [])],
             ),
@@ -152,7 +152,8 @@ class MlflowService(Component):
         scale(self, name, scaling, cluster_name=cluster.name, service=service)
         self.discovery_arn = discovery.arn
         self.cluster_name = cluster.name
-        self.cluster_arn = cluster.arn
+        # Services of others name a capacity provider, which the cluster must have by then.
+        self.cluster_arn = pulumi.Output.all(cluster.arn, capacity.id).apply(lambda values: str(values[0]))
         self.namespace_id = namespace.id
         self.service_name = service.name
         self.register_outputs(
@@ -212,27 +213,6 @@ class MlflowService(Component):
         )
         return secret, version
 
-    def _database_address(self, name: str, args: MlflowServiceArgs) -> aws.ssm.Parameter:
-        """Everything but the password; tasks read it at start, so that their definition is known at preview."""
-        database, settings = args.database, args.database_settings
-        address = {
-            "engine": "mysql" if settings.engine.is_mysql else "postgresql",
-            "host": database.endpoint,
-            "port": database.port,
-            "dbname": settings.database_name,
-            "secretArn": database.secret_arn,
-        }
-        return aws.ssm.Parameter(
-            f"{name}-database",
-            name=self._database_parameter,
-            type="SecureString",
-            key_id=args.encryption.key_arn,
-            description="Address of MLflow's database and ARN of its secret",
-            value=pulumi.Output.json_dumps(address),
-            tags=self.merged_tags(self._database_parameter),
-            opts=self._child,
-        )
-
     def _cluster(self, name: str) -> tuple[aws.ecs.Cluster, aws.ecs.ClusterCapacityProviders]:
         cluster = aws.ecs.Cluster(
             name,
@@ -285,7 +265,9 @@ class MlflowService(Component):
                 description="ECS starts MLflow's tasks: images and logs",
                 trust=trust,
                 policies={
-                    "start": execution_policy(target, log_group=self._log_group, images=list(args.images.uris.values()))
+                    "start": execution_policy(
+                        target, log_group=self._log_group, images=[args.images.uris[image] for image in IMAGES]
+                    )
                 },
             ),
             opts=self._child,

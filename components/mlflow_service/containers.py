@@ -1,14 +1,13 @@
 """The task's containers: a pure function of what is known at preview."""
 
-from typing import Any
+from functools import partial
 
+from components import fargate
+from components.fargate import TEMPORARY, Container
 from lib.naming import Target
 from settings.mlflow import AUTHORISE_PORT, MlflowSettings
 
-USER = "10001"
-"""Numeric user of all containers; both images give it their volumes (`services/*/Dockerfile`)."""
-
-VOLUMES = {"run": "/run/mlflow", "tmp": "/tmp"}
+VOLUMES = {"run": "/run/mlflow", **TEMPORARY}
 """The only paths that can be written: Fargate's ephemeral storage, by name and mount point."""
 
 BASIC = {"MLFLOW_AUTH_TYPE": "basic", "MLFLOW_HTPASSWD_FILE": f"{VOLUMES['run']}/htpasswd"}
@@ -27,7 +26,11 @@ AUTHORISER = "authoriserContainer"
 AUTHORISER_ADDRESS = f"127.0.0.1:{AUTHORISE_PORT}"
 """Where NGINX asks it."""
 
-Container = dict[str, Any]
+IMAGES = ("mlflow", "nginx")
+"""Names of the tasks' images among the platform's."""
+
+container = partial(fargate.container, stream="mlflow", volumes=VOLUMES)
+"""A container of the task that serves MLflow or the AI gateway."""
 
 
 def containers(
@@ -208,66 +211,4 @@ def _server(
         **({"MLFLOW_SERVER_CORS_ALLOWED_ORIGINS": ",".join(origins)} if origins else {}),
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": str(settings.job_execution).lower(),
         **pool,
-    }
-
-
-def container(
-    target: Target,
-    name: str,
-    image: str,
-    log_group: str,
-    *,
-    environment: dict[str, str],
-    essential: bool = True,
-    command: list[str] | None = None,
-    port: int | None = None,
-    after: dict[str, str] | None = None,
-    health: list[str] | None = None,
-    **more: Any,
-) -> Container:
-    """A container definition as ECS takes it: an ordinary user, a read-only root, logs, and what the arguments say.
-
-    Args:
-        target: Region, for logs.
-        name: Name of the container.
-        image: URI of its image.
-        log_group: Name of the log group.
-        environment: Its variables.
-        essential: Whether the task ends with it.
-        command: Arguments of the image's entry point.
-        port: Port that it opens, if others reach it.
-        after: Containers that must be there before it, and in which condition.
-        health: Command that exits 0 where it is well.
-        more: Further keys of the definition.
-    """
-    return {
-        "name": name,
-        "image": image,
-        "essential": essential,
-        "user": USER,
-        "readonlyRootFilesystem": True,
-        **({"command": command} if command else {}),
-        "environment": [{"name": key, "value": value} for key, value in sorted(environment.items())],
-        "mountPoints": [
-            {"sourceVolume": volume, "containerPath": path, "readOnly": False} for volume, path in VOLUMES.items()
-        ],
-        "portMappings": [{"containerPort": port, "hostPort": port, "protocol": "tcp"}] if port else [],
-        **({"dependsOn": [{"containerName": c, "condition": s} for c, s in after.items()]} if after else {}),
-        **(
-            {"healthCheck": {"command": health, "interval": 30, "timeout": 10, "retries": 3, "startPeriod": 120}}
-            if health
-            else {}
-        ),
-        "linuxParameters": {"initProcessEnabled": True},
-        "logConfiguration": {
-            "logDriver": "awslogs",
-            "options": {
-                "awslogs-group": log_group,
-                "awslogs-region": target.region,
-                "awslogs-stream-prefix": "mlflow",
-                "mode": "non-blocking",
-                "max-buffer-size": "4m",
-            },
-        },
-        **more,
     }

@@ -62,7 +62,9 @@ class Network(Component):
     private_subnet_ids: pulumi.Output[Sequence[str]]
     """Subnets of tasks, load balancer, VPC link and Studio."""
     isolated_subnet_ids: pulumi.Output[Sequence[str]]
-    """Subnets of the database."""
+    """Subnets of the databases."""
+    public_subnet_ids: pulumi.Output[Sequence[str]] | None
+    """Subnets of public load balancers; None where an existing VPC's are not named."""
     ipv6: bool
     """Whether private subnets reach the internet over IPv6."""
 
@@ -75,6 +77,7 @@ class Network(Component):
             self.vpc_id = existing.vpc_id
             self.private_subnet_ids = existing.private_subnet_ids
             self.isolated_subnet_ids = existing.isolated_subnet_ids
+            self.public_subnet_ids = existing.public_subnet_ids
         else:
             self._create(name, args)
         self.register_outputs(
@@ -138,6 +141,7 @@ class Network(Component):
         self.vpc_id = vpc.vpc_id
         self.private_subnet_ids = vpc.private_subnet_ids
         self.isolated_subnet_ids = vpc.isolated_subnet_ids
+        self.public_subnet_ids = vpc.public_subnet_ids
         aws.ec2.DefaultSecurityGroup(
             f"{name}-default",
             vpc_id=vpc.vpc_id,

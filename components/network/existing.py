@@ -21,6 +21,8 @@ class ExistingNetwork:
         self.private_subnet_ids = self._checked("privateSubnetIds", settings.private_subnet_ids)
         isolated = settings.isolated_subnet_ids
         self.isolated_subnet_ids = self._checked("isolatedSubnetIds", isolated) if isolated else self.private_subnet_ids
+        public = settings.public_subnet_ids
+        self.public_subnet_ids = self._checked("publicSubnetIds", public) if public else None
 
     def _checked(self, key: str, ids: Sequence[str]) -> pulumi.Output[Sequence[str]]:
         found = [aws.ec2.get_subnet_output(id=id_, opts=self._options) for id_ in ids]

@@ -10,11 +10,15 @@ MANAGED_POLICY_LIMIT = 6144
 """Characters of a managed policy, white space aside (IAM user guide, "IAM and AWS STS quotas")."""
 
 SERVICES = (
+    "apigateway",
     "backup",
+    "batch",
     "bedrock",
     "cloudwatch",
     "dynamodb",
     "ecr",
+    "ecs",
+    "events",
     "kms",
     "logs",
     "rds",
@@ -22,6 +26,7 @@ SERVICES = (
     "sagemaker",
     "secretsmanager",
     "ssm",
+    "states",
     "xray",
 )
 """Services that roles of the platform call; a test holds them against the roles' policies, both ways."""

@@ -42,3 +42,21 @@ def vended_log_delivery(target: Target, *log_groups: str) -> str:
             },
         )
     )
+
+
+def event_delivery(target: Target, *, log_group: str, rule: str) -> str:
+    """Lets one EventBridge rule write to one log group (Amazon EventBridge user guide, "CloudWatch Logs permissions",
+    which has the condition on the events alone).
+
+    Args:
+        target: The account.
+        log_group: Name of the log group.
+        rule: Name of the rule.
+    """
+    services = {"Service": ["delivery.logs.amazonaws.com", "events.amazonaws.com"]}
+    streams = [target.arn("logs", f"log-group:{log_group}:*")]
+    own_rule = {"ArnEquals": {"aws:SourceArn": target.arn("events", f"rule/{rule}")}}
+    return document(
+        grant("Streams", services, ["logs:CreateLogStream"], streams),
+        grant("Events", services, ["logs:PutLogEvents"], streams, conditions=own_rule),
+    )

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 import yaml
 
-import emulator
 from cli.engine import find_engine
 from cli.policy_packs import policy_packs
 from tests.engine.conftest import ROOT
@@ -31,31 +30,18 @@ def _copy(program: Program, folder: Path) -> Path:
     return folder
 
 
-def _events(program: Program, tmp_path: Path) -> tuple[int, list[dict[str, Any]]]:
+def _events(program: Program, tmp_path: Path, environment: dict[str, str]) -> tuple[int, list[dict[str, Any]]]:
     """Exit code and events of a preview with every pack as it is delivered."""
-    (tmp_path / "state").mkdir()
-    running = emulator.start(tmp_path / "emulator", 0)
-    environment = {
-        "PULUMI_BACKEND_URL": f"file://{tmp_path / 'state'}",
-        "PULUMI_CONFIG_PASSPHRASE": "test",
-        "PULUMI_DEBUG_COMMANDS": "true",  # else there is no --event-log
-        "AWS_ENDPOINT_URL": running.url,
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",  # pragma: allowlist secret
-        "AWS_REGION": "us-east-1",
-    }
+    debugging = {"PULUMI_DEBUG_COMMANDS": "true"}  # else there is no --event-log
     log = tmp_path / "events.json"
-    try:
-        engine = find_engine(_copy(program, tmp_path / "program"), environment)
-        engine.read("stack", "init", program.stack)
-        options = [option for pack in policy_packs(ROOT) for option in ("--policy-pack", str(pack))]
-        code, output = engine.capture(
-            "preview", "--stack", program.stack, "--non-interactive", "--event-log", str(log), *options
-        )
-        assert log.exists(), output[-3000:]
-        return code, [json.loads(line) for line in log.read_text().splitlines()]
-    finally:
-        emulator.stop(tmp_path / "emulator")
+    engine = find_engine(_copy(program, tmp_path / "program"), environment | debugging)
+    engine.read("stack", "init", program.stack)
+    options = [option for pack in policy_packs(ROOT) for option in ("--policy-pack", str(pack))]
+    code, output = engine.capture(
+        "preview", "--stack", program.stack, "--non-interactive", "--event-log", str(log), *options
+    )
+    assert log.exists(), output[-3000:]
+    return code, [json.loads(line) for line in log.read_text().splitlines()]
 
 
 def _found(events: list[dict[str, Any]]) -> Iterator[tuple[bool, Fault]]:
@@ -69,9 +55,9 @@ def _found(events: list[dict[str, Any]]) -> Iterator[tuple[bool, Fault]]:
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
-def test_preview_stops_at_exactly_the_known_faults(name: str, tmp_path: Path, engine_or_skip: None) -> None:
+def test_preview_stops_at_exactly_the_known_faults(name: str, tmp_path: Path, environment: dict[str, str]) -> None:
     program = PROGRAMS[name]
-    code, events = _events(program, tmp_path)
+    code, events = _events(program, tmp_path, environment)
     diagnostics = [e["diagnosticEvent"]["message"] for e in events if "diagnosticEvent" in e]
     errors = [text for text in diagnostics if "error:" in text]
     assert {one for advice, one in _found(events) if not advice} == program.faults, errors

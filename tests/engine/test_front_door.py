@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from tests.engine.conftest import Stack, changes
 
 DOMAIN = "ml.example.com"
@@ -34,24 +36,29 @@ GATEWAY = {
     ],
 }
 
+WITHOUT: dict[str, Any] = {"studio": {"enabled": False}, "metadataTables": {"enabled": False}}
+"""What has nothing to do with users and names; the lifecycle test has it."""
+
 
 def _hosted_zone(stack: Stack) -> str:
     zone = stack.client("route53").create_hosted_zone(Name="example.com", CallerReference="test")
     return str(zone["HostedZone"]["Id"]).removeprefix("/hostedzone/")
 
 
+@pytest.mark.long
 def test_a_created_pool_under_an_own_domain_then_saml_then_direct_azure_ad(stack: Stack) -> None:
     zone = _hosted_zone(stack)
+    beside: dict[str, Any] = {"network": {"existingVpc": stack.existing_network()}, **WITHOUT}
     before = stack.residue()
     names = {"name": DOMAIN, "hostedZoneId": zone}
-    stack.configure(domain=names)
+    stack.configure(domain=names, **beside)
     stack.up()
     assert changes(stack.preview("--json")) == {}
     outputs = stack.outputs()
     _users_log_in_by_password(stack, outputs)
     _names_lead_to_the_platform(stack, outputs, zone)
 
-    stack.configure(domain=names, identity=SAML)
+    stack.configure(domain=names, identity=SAML, **beside)
     stack.up()
     assert changes(stack.preview("--json")) == {}
     (saml,) = _providers(stack, outputs)
@@ -59,7 +66,7 @@ def test_a_created_pool_under_an_own_domain_then_saml_then_direct_azure_ad(stack
     assert {"Corporate"} <= set(_client(stack, outputs, "WebClientId")["SupportedIdentityProviders"])
     assert stack.outputs()["CognitoUserPoolId"] == outputs["CognitoUserPoolId"]
 
-    stack.configure(domain=names, identity=AZURE)
+    stack.configure(domain=names, identity=AZURE, **beside)
     stack.secret("mlplatform:identity.aadClientSecret", "of-azure")
     stack.up()
     assert changes(stack.preview("--json")) == {}
@@ -77,6 +84,7 @@ def test_a_created_pool_under_an_own_domain_then_saml_then_direct_azure_ad(stack
     assert stack.residue() == before
 
 
+@pytest.mark.long
 def test_wildcard_certificates_in_another_region(stack: Stack) -> None:
     zone = _hosted_zone(stack)
     arns = {
@@ -100,6 +108,7 @@ def test_wildcard_certificates_in_another_region(stack: Stack) -> None:
         waf={"enabled": True},
         backup={"enabled": True},
         database={"engine": "postgres"},
+        studio={"enabled": False},
     )
     stack.up()
     assert changes(stack.preview("--json")) == {}

@@ -3,11 +3,14 @@
 import json
 from typing import Any
 
+import pytest
+
 from tests.engine.conftest import Stack, changes
 
 IMAGES = {"mlflow": "123456789012.dkr.ecr.us-east-1.amazonaws.com/mlplatform/mlflow:3.17.2", "nginx": "example.com/n:1"}
 
 
+@pytest.mark.long
 def test_local_goes_up_changes_and_goes_without_a_trace(stack: Stack) -> None:
     assert set(changes(stack.preview("--json"))) == {"create"}
 

@@ -7,29 +7,32 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 import emulator
 from cli import local
 from cli.local import link_program
-from tests.engine.conftest import ROOT
+from tests.engine.conftest import LEFT_OUT, ROOT, client
 
-SMALL = """
-  mlplatform:studio: {enabled: false}
-  mlplatform:api: {integration: cloudMap}
-  mlplatform:identity: {mode: none}
-  mlplatform:web: {enabled: false}
-  mlplatform:metadataTables: {enabled: false}
-"""
+SMALL: dict[str, Any] = LEFT_OUT | {
+    "studio": {"enabled": False},
+    "api": {"integration": "cloudMap"},
+    "identity": {"mode": "none"},
+    "web": {"enabled": False},
+    "metadataTables": {"enabled": False},
+}
 """What takes longest to come and go is left out; the lifecycle test has it."""
 
 
 @pytest.fixture
 def program(tmp_path: Path, engine_or_skip: None) -> Iterator[Path]:
-    whole = (ROOT / "Pulumi.local.yaml").read_text()
-    small = whole.replace("  mlplatform:mlflow:\n", "  mlplatform:mlflow:\n    auth: basic\n") + SMALL
-    root = link_program(ROOT, tmp_path / "program", small)
+    content = yaml.safe_load((ROOT / "Pulumi.local.yaml").read_text())
+    content["config"]["mlplatform:mlflow"]["auth"] = "basic"
+    content["config"] |= {f"mlplatform:{section}": value for section, value in SMALL.items()}
+    root = link_program(ROOT, tmp_path / "program", yaml.safe_dump(content))
     try:
         yield root
     finally:
@@ -48,15 +51,20 @@ def _start_up(root: Path) -> subprocess.Popen[bytes]:
     )
 
 
+def _has_database(folder: Path) -> bool:
+    running = emulator.running(folder)
+    return running is not None and bool(client(running.url, "rds").describe_db_clusters()["DBClusters"])
+
+
+@pytest.mark.long
 def test_up_is_finished_after_a_kill_and_brought_back_after_a_loss(
     program: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     first = _start_up(program)
     folder = program / ".local" / "emulator"
-    deadline = time.monotonic() + 120
-    while not ((running := emulator.running(folder)) and emulator.residue(running.url).get("rds:cluster")):
-        assert time.monotonic() < deadline, "no database after two minutes"
-        assert first.poll() is None
+    # How long that takes is up to the machine; an update that fails ends, and says so by its exit code.
+    while not _has_database(folder):
+        assert first.poll() is None, f"make up ended with {first.returncode} before it had a database"
         time.sleep(0.5)
     os.killpg(first.pid, signal.SIGKILL)
     first.wait()

@@ -7,7 +7,7 @@ import pytest
 
 from cli.plan.recorder import record
 from cli.plan.stack_file import read_stack
-from tests.engine.conftest import ROOT, Stack
+from tests.engine.conftest import LEFT_OUT, ROOT, Stack
 
 IMAGES = {"images": {"mlflow": "example.com/mlflow:1", "nginx": "example.com/nginx:1"}}
 RUNS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -22,7 +22,8 @@ RUNS: dict[str, tuple[str, dict[str, Any]]] = {
 @pytest.mark.parametrize("run", RUNS)
 def test_the_offline_plan_is_what_the_engine_previews(stack: Stack, run: str) -> None:
     source, sections = RUNS[run]
-    stack.configure(source, **sections)
+    sections = sections if run == source else LEFT_OUT | sections  # the repository's own stacks are looked at whole
+    stack.configure(source, whole=True, **sections)
     output = stack.preview("--json")
     steps = json.loads(output[output.index("{") :])["steps"]
     engine = {step["urn"] for step in steps}

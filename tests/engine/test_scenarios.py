@@ -14,28 +14,13 @@ RECORDS = {
     "APIARecord": "api",
     "ServiceARecord": "service",
 }
+CLIENTS = ("cliClientId", "jupyterhubClientId", "mlflowuiClientId", "webClientId")
 
 
 def _private(stack: Stack) -> list[Any]:
     """The zones that Cloud Map makes for the VPC."""
     zones = stack.client("route53").list_hosted_zones()["HostedZones"]
     return [zone for zone in zones if zone["Config"]["PrivateZone"]]
-
-
-def _existing_network(stack: Stack) -> dict[str, Any]:
-    ec2 = stack.client("ec2")
-    vpc = ec2.create_vpc(CidrBlock="10.77.0.0/16")["Vpc"]["VpcId"]
-    ec2.modify_vpc_attribute(VpcId=vpc, EnableDnsHostnames={"Value": True})
-    subnets = [
-        ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.77.{i}.0/24", AvailabilityZone=f"us-east-1{zone}")["Subnet"][
-            "SubnetId"
-        ]
-        for i, zone in enumerate("abab")
-    ]
-    return {"vpcId": vpc, "privateSubnetIds": subnets[:2], "isolatedSubnetIds": subnets[2:]}
-
-
-CLIENTS = ("cliClientId", "jupyterhubClientId", "mlflowuiClientId", "webClientId")
 
 
 def _existing_pool(stack: Stack) -> dict[str, str]:
@@ -49,9 +34,10 @@ def _existing_pool(stack: Stack) -> dict[str, str]:
     return {"cognitoUserPoolId": pool, **clients, "domain": "corporate.auth.us-east-1.amazoncognito.com"}
 
 
+@pytest.mark.long
 def test_what_exists_is_used_and_left_as_it_was(stack: Stack) -> None:
     """A VPC, a Studio domain, a user pool; and names that people enter themselves."""
-    existing, pool = _existing_network(stack), _existing_pool(stack)
+    existing, pool = stack.existing_network(), _existing_pool(stack)
     domain = stack.client("sagemaker").create_domain(
         DomainName="corporate",
         AuthMode="IAM",
@@ -66,6 +52,7 @@ def test_what_exists_is_used_and_left_as_it_was(stack: Stack) -> None:
         database={"engine": "aurora-postgresql"},
         identity={"mode": "existing", "existing": pool},
         domain={"name": "ml.example.com", "dns": "manual"},
+        metadataTables={"enabled": False},
     )
     stack.up()
     assert changes(stack.preview("--json")) == {}
@@ -90,7 +77,7 @@ def test_what_exists_is_used_and_left_as_it_was(stack: Stack) -> None:
 
 
 def test_subnets_of_another_vpc_are_refused_before_anything_exists(stack: Stack) -> None:
-    mine, other = _existing_network(stack), _existing_network(stack)
+    mine, other = stack.existing_network(), stack.existing_network()
     before = stack.residue()
     stack.configure(network={"existingVpc": {**mine, "privateSubnetIds": other["privateSubnetIds"]}})
     code, output = stack.engine.capture("preview", "--stack", stack.name, "--non-interactive")
@@ -104,6 +91,7 @@ def test_subnets_of_another_vpc_are_refused_before_anything_exists(stack: Stack)
     assert stack.residue() == before
 
 
+@pytest.mark.long
 def test_dev_comes_up_without_nat_and_load_balancer_and_goes_once_it_may(
     stack: Stack, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,4 +1,4 @@
-"""Each pair of the front door's options passes every policy pack; with `ALL_COMBINATIONS=1` all of them together do."""
+"""Each pair of the platform's options passes every policy pack; with `ALL_COMBINATIONS=1` all of them together do."""
 
 import itertools
 import os
@@ -25,6 +25,7 @@ POOL = {
     "domain": "corporate.auth.us-east-1.amazoncognito.com",
 }
 IMAGES = {"mlflow": "example.com/mlflow:1", "nginx": "example.com/nginx:1"}
+METAFLOW_IMAGES = {"service": "example.com/metaflow:1", "job": "example.com/metaflow-job:1"}
 
 OPTIONS: dict[str, dict[str, Mapping[str, Any]]] = {
     "users": {
@@ -97,6 +98,19 @@ OPTIONS: dict[str, dict[str, Mapping[str, Any]]] = {
         "off": {"metadataTables": {"enabled": False}},
     },
     "backup": {"off": {"backup": {"enabled": False}}, "on": {"backup": {"enabled": True}}},
+    "Metaflow": {
+        "off": {"metaflow": {"enabled": False}},
+        "key": {"metaflow": {"images": METAFLOW_IMAGES}},
+        "tokens": {"metaflow": {"images": METAFLOW_IMAGES, "apiBasicAuth": False}},
+        "UI": {
+            "metaflow": {
+                "images": METAFLOW_IMAGES,
+                "enableUI": True,
+                "publicDomainName": "flows.example.com",
+                "certificateArn": ARN,
+            }
+        },
+    },
 }
 
 

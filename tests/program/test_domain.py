@@ -18,19 +18,22 @@ from tests.program.conftest import ROOT
 HOME, ABROAD = "us-east-1", "eu-west-1"
 ZONE = "Z0123456789ABCDEFGHIJ"
 NAME = "ml.example.com"
-REGIONAL, EDGE = {f"mlflow.{NAME}", f"api.{NAME}"}, {f"service.{NAME}", f"mlflowui.{NAME}"}
+HTTP_APIS, REST_API = {f"mlflow.{NAME}", f"api.{NAME}"}, f"metaflow.{NAME}"
+REGIONAL, EDGE = HTTP_APIS | {REST_API}, {f"service.{NAME}", f"mlflowui.{NAME}"}
 DNS = {"create": {"hostedZoneId": ZONE}, "manual": {"dns": "manual"}}
 USERS = {"identity": {"mode": "create"}, "web": {"enabled": True, "mlflowUi": True}}
 IMAGES = {"mlflow": "example.com/mlflow:1", "nginx": "example.com/nginx:1"}
 ALONE = {
     "identity": {"mode": "none"},
     "web": {"enabled": False},
+    "metaflow": {"enabled": False},
     "mlflow": {"auth": "basic", "images": IMAGES},
 }
 """MLflow and nothing else."""
 
 CERTIFICATE, VALIDATION = "aws:acm/certificate:Certificate", "aws:acm/certificateValidation:CertificateValidation"
 RECORD, API_NAME = "aws:route53/record:Record", "aws:apigatewayv2/domainName:DomainName"
+REST_API_NAME = "aws:apigateway/domainName:DomainName"
 
 
 def arn(region: str) -> str:
@@ -95,10 +98,11 @@ def test_apis_answer_under_their_names_alone_with_a_modern_tls_and_the_right_cer
 ) -> None:
     recording = combination(region, certificates, dns)
     names = recording.of_type(API_NAME)
-    assert {each.props["domainName"] for each in names} == REGIONAL
+    assert {each.props["domainName"] for each in names} == HTTP_APIS
+    shown = arn(region) if certificates == "existing" else rpc.UNKNOWN
     for each in names:
         assert each.props["domainNameConfiguration"] == {
-            "certificateArn": arn(region) if certificates == "existing" else rpc.UNKNOWN,
+            "certificateArn": shown,
             "endpointType": "REGIONAL",
             "ipAddressType": "dualstack",
             "securityPolicy": "TLS_1_2",
@@ -107,9 +111,15 @@ def test_apis_answer_under_their_names_alone_with_a_modern_tls_and_the_right_cer
         True,
         True,
     ]
-    (listener,) = recording.of_type("aws:lb/listener:Listener")
+    (rest,) = recording.of_type(REST_API_NAME)
+    assert (rest.props["domainName"], rest.props["regionalCertificateArn"]) == (REST_API, shown)
+    assert (rest.props["endpointConfiguration"], rest.props["securityPolicy"]) == ({"types": "REGIONAL"}, "TLS_1_2")
+    assert [api.props["disableExecuteApiEndpoint"] for api in recording.of_type("aws:apigateway/restApi:RestApi")] == [
+        True
+    ]
+    (listener,) = [each for each in recording.of_type("aws:lb/listener:Listener") if each.name == "load-balancer"]
     assert (listener.props["protocol"], listener.props["port"]) == ("HTTPS", 443)
-    assert listener.props["certificateArn"] == (arn(region) if certificates == "existing" else rpc.UNKNOWN)
+    assert listener.props["certificateArn"] == shown
     (integration,) = [
         each for each in recording.of_type("aws:apigatewayv2/integration:Integration") if each.props.get("tlsConfig")
     ]
@@ -125,7 +135,7 @@ def test_no_mandatory_policy_is_violated(region: str, certificates: str, dns: st
 def test_outputs_say_what_to_enter_for_the_names_in_use(region: str, certificates: str, dns: str) -> None:
     outputs = combination(region, certificates, dns).outputs
     told = {name for name in outputs if name.endswith("Record")}
-    assert told == {"MlflowRestApiARecord", "MlflowUIARecord", "APIARecord", "ServiceARecord"}
+    assert told == {"MlflowRestApiARecord", "MlflowUIARecord", "APIARecord", "ServiceARecord", "MetaflowARecord"}
     assert ("dnsValidationRecords" in outputs) == (certificates == "create")
 
 
@@ -139,7 +149,7 @@ def test_without_pages_and_users_mlflow_has_the_one_name_and_the_one_certificate
 
 def test_without_a_domain_nothing_has_a_name_of_its_own() -> None:
     recording = record(ROOT, read_stack(ROOT, "local"))
-    for kind in (CERTIFICATE, VALIDATION, RECORD, API_NAME):
+    for kind in (CERTIFICATE, VALIDATION, RECORD, API_NAME, REST_API_NAME):
         assert recording.of_type(kind) == []
     apis = recording.of_type("aws:apigatewayv2/api:Api")
     assert apis
@@ -187,7 +197,10 @@ def test_a_certificate_elsewhere_is_refused_before_anything_is_made(
         ({"status": "PENDING_VALIDATION"}, "is PENDING_VALIDATION"),
         ({"status": "EXPIRED"}, "is EXPIRED"),
         ({"domainName": "*.example.com", "subjectAlternativeNames": ["*.example.com"]}, "and not mlflow"),
-        ({"domainName": NAME, "subjectAlternativeNames": [NAME, f"mlflow.{NAME}"]}, f"and not api.{NAME}, service"),
+        (
+            {"domainName": NAME, "subjectAlternativeNames": [NAME, f"mlflow.{NAME}"]},
+            f"and not api.{NAME}, metaflow.{NAME}, service",
+        ),
     ],
 )
 def test_a_certificate_that_is_not_issued_or_covers_too_little_is_refused(

@@ -125,7 +125,8 @@ def test_prods_pool_cannot_be_deleted(plan: Plan) -> None:
 
 def test_the_login_pages_of_a_created_pool_have_the_firewall(plan: Plan) -> None:
     association = "aws:wafv2/webAclAssociation:WebAclAssociation"
-    assert [r.name for r in plan("local", waf={"enabled": True}).of_type(association)] == ["users"]
+    protected = plan("local", waf={"enabled": True}, metaflow={"enabled": False})
+    assert [r.name for r in protected.of_type(association)] == ["users"]
     assert plan("local").of_type(association) == []
 
 

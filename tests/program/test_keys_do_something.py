@@ -43,12 +43,42 @@ AZURE: dict[str, Any] = {
     "aadClientSecret": {"secure": "v1:x"},
 }
 
+METAFLOW_CERTIFICATE = {"publicDomainName": "flows.example.com", "certificateArn": CERTIFICATE}
+WITH_UI: dict[str, Any] = {"enableUI": True, **METAFLOW_CERTIFICATE}
+TRUSTED: dict[str, Any] = {"trustedPrincipals": ["arn:aws:iam::123456789012:role/people"]}
+QUEUE: dict[str, Any] = {"name": "default", "computeEnvironments": ["cpu"]}
+SPOT: dict[str, Any] = {"name": "cpu", "type": "SPOT", "instanceTypes": ["m7i"]}
+FAIR: dict[str, Any] = {"name": "fair", "computeEnvironments": ["cpu"]}
+SHARE: dict[str, Any] = {"shareIdentifier": "research"}
+
+
+def _environment(**more: Any) -> dict[str, Any]:
+    """A section `metaflow.batch` with one environment."""
+    return {"computeEnvironments": [{"name": "cpu", "instanceTypes": ["m7i"], **more}]}
+
+
+def _spot(**more: Any) -> dict[str, Any]:
+    return {"computeEnvironments": [SPOT | more]}
+
+
+def _queue(**more: Any) -> dict[str, Any]:
+    """A section `metaflow.batch` with one queue."""
+    return {"jobQueues": [QUEUE | more]}
+
+
+def _fair(**more: Any) -> dict[str, Any]:
+    """A section `metaflow.batch` with a second queue that shares fairly."""
+    return {"jobQueues": [QUEUE, FAIR | {"fairShare": more}]}
+
+
 CHANGES: dict[str, Any] = {
     "tags": {"Team": "ml"},
     "network.existingVpc.vpcId": EXISTING_VPC["existingVpc"] | {"vpcId": "vpc-11111111"},
     "network.existingVpc.privateSubnetIds": EXISTING_VPC["existingVpc"],
     "network.existingVpc.isolatedSubnetIds": EXISTING_VPC["existingVpc"]
     | {"isolatedSubnetIds": ["subnet-11111111", "subnet-22222222"]},
+    "network.existingVpc.publicSubnetIds": EXISTING_VPC["existingVpc"]
+    | {"publicSubnetIds": ["subnet-33333333", "subnet-44444444"]},
     "network.cidrBlock": "10.9.0.0/16",
     "network.availabilityZones": 3,
     "network.publicMask": 25,
@@ -212,6 +242,8 @@ CHANGES: dict[str, Any] = {
     "domain.hostnames.mlflowstatic": {"mlflowstatic": "other"},
     "domain.hostnames.service": {"service": "other"},
     "domain.hostnames.aigateway": {"aigateway": "other"},
+    "domain.hostnames.metaflow": {"metaflow": "other"},
+    "domain.hostnames.metaflowui": {"metaflowui": "other"},
     "domain.certificates": "existing",
     "domain.regionalCertificateArn": OTHER_CERTIFICATE,
     "domain.usEast1CertificateArn": OTHER_CERTIFICATE,
@@ -229,6 +261,107 @@ CHANGES: dict[str, Any] = {
     "waf.managedRuleGroups": ["AWSManagedRulesSQLiRuleSet"],
     "waf.rateLimit": 100,
     "waf.logRetentionDays": 365,
+    "metaflow.enabled": False,
+    "metaflow.apiBasicAuth": False,
+    "metaflow.enableUI": True,
+    "metaflow.publicDomainName": "other.example.com",
+    "metaflow.certificateArn": OTHER_CERTIFICATE,
+    "metaflow.enableSagemaker": False,
+    "metaflow.customRole": True,
+    "metaflow.alarmTopicArn": "arn:aws:sns:us-east-1:123456789012:alarms",
+    "metaflow.images.service": {"service": "example.com/metaflow:2"},
+    "metaflow.images.job": {"job": "example.com/job:2"},
+    "metaflow.datastore.bucketName": {"bucketName": "another-bucket"},
+    "metaflow.datastore.datastorePrefix": {"datastorePrefix": "other"},
+    "metaflow.datastore.datatoolsPrefix": {"datatoolsPrefix": "other"},
+    "metaflow.datastore.noncurrentVersionExpirationDays": {"noncurrentVersionExpirationDays": 9},
+    "metaflow.datastore.intelligentTieringDays": {"intelligentTieringDays": None},
+    "metaflow.batch.computeEnvironments.name": {
+        "computeEnvironments": [{"name": "other", "instanceTypes": ["m7i"]}],
+        "jobQueues": [{"name": "default", "computeEnvironments": ["other"]}],
+    },
+    "metaflow.batch.computeEnvironments.type": _spot(),
+    "metaflow.batch.computeEnvironments.imageType": _environment(imageType="ECS_AL2023_NVIDIA", instanceTypes=["g6"]),
+    "metaflow.batch.computeEnvironments.instanceTypes": _environment(instanceTypes=["c7i"]),
+    "metaflow.batch.computeEnvironments.minvCpus": _environment(minvCpus=2, desiredvCpus=2),
+    "metaflow.batch.computeEnvironments.desiredvCpus": _environment(desiredvCpus=2),
+    "metaflow.batch.computeEnvironments.maxvCpus": _environment(maxvCpus=9),
+    "metaflow.batch.computeEnvironments.diskGib": _environment(diskGib=200),
+    "metaflow.batch.computeEnvironments.allocationStrategy": _spot(allocationStrategy="SPOT_CAPACITY_OPTIMIZED"),
+    "metaflow.batch.computeEnvironments.bidPercentage": _spot(bidPercentage=50),
+    "metaflow.batch.computeEnvironments.placement": _environment(placement="cluster"),
+    "metaflow.batch.jobQueues.name": _queue(name="other"),
+    "metaflow.batch.jobQueues.computeEnvironments": {
+        "computeEnvironments": [{"name": "cpu", "instanceTypes": ["m7i"]}, SPOT | {"name": "spot"}],
+        "jobQueues": [QUEUE | {"computeEnvironments": ["spot", "cpu"]}],
+    },
+    "metaflow.batch.jobQueues.priority": _queue(priority=9),
+    "metaflow.batch.jobQueues.fairShare.shareDecaySeconds": _fair(shareDecaySeconds=9),
+    "metaflow.batch.jobQueues.fairShare.computeReservation": _fair(computeReservation=9),
+    "metaflow.batch.jobQueues.fairShare.shareDistribution.shareIdentifier": _fair(shareDistribution=[SHARE]),
+    "metaflow.batch.jobQueues.fairShare.shareDistribution.weightFactor": _fair(
+        shareDistribution=[SHARE | {"weightFactor": 0.5}]
+    ),
+    "metaflow.batch.jobQueues.cancelHopelessAfterMinutes": _queue(cancelHopelessAfterMinutes=None),
+    "metaflow.batch.jobQueues.cancelWaitingAfterMinutes": _queue(cancelWaitingAfterMinutes=60),
+    "metaflow.batch.additionalWorkerPolicyArn": {
+        "additionalWorkerPolicyArn": "arn:aws:iam::123456789012:policy/workers"
+    },
+    "metaflow.batch.imageRepositories": {"imageRepositories": ["team/*"]},
+    "metaflow.batch.createJobLogGroup": {"createJobLogGroup": False},
+    "metaflow.batch.logRetentionDays": {"logRetentionDays": 365},
+    "metaflow.database.engine": {"engine": "aurora-postgresql"},
+    "metaflow.database.engineVersion": {"engineVersion": "17"},
+    "metaflow.database.databaseName": {"databaseName": "other"},
+    "metaflow.database.masterUsername": {"masterUsername": "other"},
+    "metaflow.database.port": {"port": 5433},
+    "metaflow.database.minAcu": {"engine": "aurora-postgresql", "minAcu": 1},
+    "metaflow.database.maxAcu": {"engine": "aurora-postgresql", "maxAcu": 9},
+    "metaflow.database.secondsUntilAutoPause": {
+        "engine": "aurora-postgresql",
+        "minAcu": 0,
+        "secondsUntilAutoPause": 600,
+    },
+    "metaflow.database.instances": {"engine": "aurora-postgresql", "instances": 2},
+    "metaflow.database.instanceClass": {"instanceClass": "db.t4g.small"},
+    "metaflow.database.allocatedStorage": {"allocatedStorage": 30},
+    "metaflow.database.maxAllocatedStorage": {"maxAllocatedStorage": 200},
+    "metaflow.database.multiAz": {"multiAz": True},
+    "metaflow.database.performanceInsights": {"performanceInsights": True},
+    "metaflow.database.monitoringIntervalSeconds": {"monitoringIntervalSeconds": 60},
+    "metaflow.database.logRetentionDays": {"logRetentionDays": 365},
+    "metaflow.service.integration": {"integration": "cloudMap"},
+    "metaflow.service.cpu": {"cpu": 1024, "memory": 2048},
+    "metaflow.service.memory": {"memory": 2048},
+    "metaflow.service.cpuArchitecture": {"cpuArchitecture": "ARM64"},
+    "metaflow.service.spot": {"spot": True},
+    "metaflow.service.desiredCount": {"desiredCount": 2},
+    "metaflow.service.maxCount": {"maxCount": 9},
+    "metaflow.service.targetCpuPercent": {"targetCpuPercent": 50},
+    "metaflow.service.poolMax": {"poolMax": 5},
+    "metaflow.service.logRetentionDays": {"logRetentionDays": 365},
+    "metaflow.gateway.throttlingRateLimit": {"throttlingRateLimit": 9},
+    "metaflow.gateway.throttlingBurstLimit": {"throttlingBurstLimit": 9},
+    "metaflow.gateway.quotaLimit": {"quotaLimit": 9},
+    "metaflow.gateway.quotaPeriod": {"quotaLimit": 9, "quotaPeriod": "MONTH"},
+    "metaflow.gateway.allowedCidrs": {"allowedCidrs": ["10.0.0.0/8"]},
+    "metaflow.gateway.cloudwatchRole": {"cloudwatchRole": "account"},
+    "metaflow.gateway.logRetentionDays": {"logRetentionDays": 365},
+    "metaflow.ui.cpu": {"cpu": 2048},
+    "metaflow.ui.memory": {"memory": 8192},
+    "metaflow.ui.ephemeralStorageGib": {"ephemeralStorageGib": 50},
+    "metaflow.ui.desiredCount": {"desiredCount": 2},
+    "metaflow.ui.allowedCidrs": {"allowedCidrs": ["10.0.0.0/8"]},
+    "metaflow.ui.sessionHours": {"sessionHours": 1},
+    "metaflow.notebook.sagemakerInstance": {"sagemakerInstance": "ml.t3.medium"},
+    "metaflow.notebook.platformIdentifier": {"platformIdentifier": "notebook-al2-v3"},
+    "metaflow.notebook.volumeGib": {"volumeGib": 50},
+    "metaflow.notebook.idleMinutes": {"idleMinutes": 30},
+    "metaflow.notebook.metaflowVersion": {"metaflowVersion": "2.19.38"},
+    "metaflow.userRole.trustedPrincipals": {"trustedPrincipals": ["arn:aws:iam::123456789012:root"]},
+    "metaflow.userRole.externalId": TRUSTED | {"externalId": "flows"},
+    "metaflow.userRole.requireMfa": TRUSTED | {"requireMfa": True},
+    "metaflow.userRole.maxSessionHours": TRUSTED | {"maxSessionHours": 1},
     "metadataTables.enabled": False,
     "metadataTables.namePrefix": "mlplatform.",
     **{f"metadataTables.{name}TableName": f"other-{name}" for name in TABLES},
@@ -247,7 +380,43 @@ CHANGES: dict[str, Any] = {
 }
 """For each key a value other than the stack local's; for a key of a nested section, the whole of that section."""
 
+_UI_KEYS = ("cpu", "memory", "ephemeralStorageGib", "desiredCount", "allowedCidrs", "sessionHours")
+_ENVIRONMENT = {"metaflow": {"batch": _environment()}}
+_AURORA = {"metaflow": {"database": {"engine": "aurora-postgresql"}}}
+
 BESIDE: dict[str, dict[str, Any]] = {
+    "network.existingVpc.publicSubnetIds": {
+        "metaflow": WITH_UI,
+        "network": {
+            "existingVpc": EXISTING_VPC["existingVpc"] | {"publicSubnetIds": ["subnet-55555555", "subnet-66666666"]}
+        },
+    },
+    **{f"metaflow.ui.{key}": {"metaflow": WITH_UI} for key in _UI_KEYS},
+    "metaflow.publicDomainName": {"metaflow": WITH_UI},
+    "metaflow.certificateArn": {"metaflow": WITH_UI},
+    **{
+        f"metaflow.userRole.{key}": {"metaflow": {"customRole": True, "userRole": TRUSTED}}
+        for key in ("trustedPrincipals", "externalId", "requireMfa", "maxSessionHours")
+    },
+    **{key: _ENVIRONMENT for key in CHANGES if key.startswith("metaflow.batch.computeEnvironments.")},
+    **{
+        f"metaflow.batch.computeEnvironments.{key}": {"metaflow": {"batch": _spot()}}
+        for key in ("allocationStrategy", "bidPercentage")
+    },
+    **{
+        key: {"metaflow": {"batch": _fair()}}
+        for key in CHANGES
+        if key.startswith("metaflow.batch.jobQueues.fairShare.") and not key.endswith("weightFactor")
+    },
+    "metaflow.batch.jobQueues.fairShare.shareDistribution.weightFactor": {
+        "metaflow": {"batch": _fair(shareDistribution=[SHARE])}
+    },
+    **{f"metaflow.database.{key}": _AURORA for key in ("minAcu", "maxAcu", "instances")},
+    "metaflow.database.secondsUntilAutoPause": {"metaflow": {"database": {"engine": "aurora-postgresql", "minAcu": 0}}},
+    "metaflow.service.integration": {"metaflow": {"apiBasicAuth": False}},
+    "metaflow.gateway.quotaPeriod": {"metaflow": {"gateway": {"quotaLimit": 9}}},
+    "domain.hostnames.metaflow": {"domain": DOMAIN},
+    "domain.hostnames.metaflowui": {"domain": DOMAIN, "metaflow": {"enableUI": True}},
     "network.existingVpc.isolatedSubnetIds": {"network": EXISTING_VPC},
     "network.existingVpc.vpcId": {},
     "network.endpointZones": {"network": {"interfaceEndpoints": "always"}},
@@ -325,6 +494,8 @@ BESIDE: dict[str, dict[str, Any]] = {
 """What a key needs beside it to have an effect; the comparison is with a stack that has this, but not the key."""
 
 ALONG: dict[str, dict[str, Any]] = {
+    "metaflow.enableUI": METAFLOW_CERTIFICATE,
+    "metaflow.customRole": {"userRole": TRUSTED},
     "aiGateway.enabled": {"endpoints": [CLAUDE]},
     "identity.mode": {"existing": POOL},
     "identity.isExternalAuth": {"saml": SAML},
@@ -360,7 +531,9 @@ def registered(recording: Recording) -> list[Any]:
 @pytest.mark.parametrize("key", CHANGES)
 def test_a_key_changes_what_is_registered(plan: Plan, key: str) -> None:
     section, *rest = key.split(".")
-    base = {"mlflow": {"images": IMAGES}, **BESIDE.get(key, {})}
+    # Metaflow is a third of the stack, so other keys are looked at without it.
+    flows: dict[str, Any] = {} if "metaflow" in key or "publicSubnet" in key else {"enabled": False}
+    base = {"mlflow": {"images": IMAGES}, "metaflow": flows, **BESIDE.get(key, {})}
     changed = dict(base)
     changed[section] = {**base.get(section, {}), rest[0]: CHANGES[key], **ALONG.get(key, {})} if rest else CHANGES[key]
     assert registered(plan("local", **changed)) != registered(plan("local", **base))

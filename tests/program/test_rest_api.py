@@ -51,7 +51,7 @@ def test_without_a_login_for_mlflows_pages_there_is_none(plan: Plan) -> None:
 
 def test_without_users_there_is_no_function(plan: Plan) -> None:
     recording = plan("local", identity={"mode": "none"}, mlflow={"auth": "basic"}, web={"enabled": False})
-    assert recording.of_type(FUNCTION) == []
+    assert [function.name for function in recording.of_type(FUNCTION)] == ["metaflow-metadata-migration"]
 
 
 def test_the_function_is_traced_logs_json_to_its_own_group_and_is_called_by_its_api_alone(plan: Plan) -> None:

@@ -22,7 +22,7 @@ class Cloud:
         self.url = f"http://127.0.0.1:{self.port}"
         self._process = Process([sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(self.port)])
         wait_for(lambda: listens(self.port), 30, "moto", self._process)
-        self.s3, self.ssm, self.secrets = (self._client(name) for name in ("s3", "ssm", "secretsmanager"))
+        self.s3, self.ssm, self.secrets = (self.client(name) for name in ("s3", "ssm", "secretsmanager"))
         self.s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
 
     def environment(self) -> dict[str, str]:
@@ -60,6 +60,7 @@ class Cloud:
     def close(self) -> None:
         self._process.close()
 
-    def _client(self, name: str) -> Any:
+    def client(self, name: str) -> Any:
+        """A client of boto3 for this account."""
         keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
         return boto3.client(name, endpoint_url=self.url, region_name=REGION, **keys)  # pyright: ignore

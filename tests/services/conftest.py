@@ -12,23 +12,26 @@ import pytest
 from tests.services.certificates import Authority, authority
 from tests.services.cloud import Cloud
 from tests.services.databases import MariaDb, PostgreSql, Server, postgresql_program
-from tests.services.processes import MLFLOW_PYTHON, folder
+from tests.services.processes import MLFLOW_PYTHON, REPOSITORY, folder
 from tests.services.task import DATABASE_PASSWORD, PASSWORD, USERNAME, Task, address
 
 PROGRAMS = ["nginx", "mariadbd", "mariadb-install-db", "mariadb", "psql", "openssl", postgresql_program("postgres")]
 FOLDER = Path(__file__).parent
+UV = REPOSITORY / ".venv-uv" / "bin" / "uv"
+"""What the Makefile installs everything with; it builds the client's wheel too."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Skips what cannot run here, and says why; with REQUIRE_SERVICES=1 it fails instead."""
     path = f"{os.environ['PATH']}:/usr/sbin"
     missing = [program for program in PROGRAMS if not shutil.which(program, path=path)]
-    if not MLFLOW_PYTHON.exists():
-        missing.append(str(MLFLOW_PYTHON))
+    missing += [str(program) for program in (MLFLOW_PYTHON, UV) if not program.exists()]
     if not missing:
         return
     packages = " ".join((FOLDER / "packages.txt").read_text().split())
-    reason = f"missing: {', '.join(missing)}; apt-get install {packages}, and install services/mlflow/requirements.lock"
+    reason = (
+        f"missing: {', '.join(missing)}; apt-get install {packages}, and make .venv-uv/bin/uv .venv-mlflow/.installed"
+    )
     for item in items:
         if item.path.is_relative_to(FOLDER):
             if os.environ.get("REQUIRE_SERVICES") == "1":

@@ -47,9 +47,9 @@ class Server:
         self.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def hold_lock(self, dbname: str) -> Process:
+    def hold_lock(self, dbname: str, schema: str = "mlflow") -> Process:
         """Takes the lock of the schema as another replica would."""
-        digest = hashlib.sha256(f"mlflow-schema:{dbname}".encode()).digest()
+        digest = hashlib.sha256(f"{schema}-schema:{dbname}".encode()).digest()
         return Process(self._lock(dbname, digest))
 
     def create(self, dbname: str, user: str, password: str) -> None:
@@ -146,6 +146,39 @@ class PostgreSql(Server):
 
     def change_password(self, user: str, password: str) -> None:
         self._sql(f"ALTER USER {user} PASSWORD {_standard(password)};")
+
+    def end_idle_sessions(self, user: str, seconds: int) -> None:
+        """What the platform sets on a database that pauses; holds for this user's next sessions."""
+        self._sql(f"ALTER ROLE {user} SET idle_session_timeout = '{seconds}s';")
+
+    def query(self, dbname: str, statement: str) -> list[str]:
+        """Runs a statement as the server's owner; returns the lines of its answer."""
+        command = ["psql", "-U", "postgres", "-h", self.folder, "-p", str(self.port), "-d", dbname, "-Atc", statement]
+        done = subprocess.run([str(word) for word in command], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.splitlines()
+
+    def sessions(self, user: str) -> list[str]:
+        """What the sessions of a user call themselves, and whether they are encrypted."""
+        return self.query(
+            "postgres",
+            f"SELECT application_name, ssl FROM pg_stat_activity JOIN pg_stat_ssl USING (pid) WHERE usename = '{user}'",
+        )
+
+    def end_sessions(self, user: str) -> None:
+        """Ends what a user has open."""
+        self.query("postgres", f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '{user}'")
+
+    def hold_table(self, dbname: str, table: str, seconds: int) -> Process:
+        """Locks a table for a while, so that whoever reads it waits."""
+        statements = f"BEGIN; LOCK TABLE {table}; SELECT pg_sleep({seconds})"
+        server = ["-U", "postgres", "-h", self.folder, "-p", str(self.port), "-d", dbname]
+        process = Process(["psql", *server, "-c", statements])
+        locked = (
+            f"SELECT 1 FROM pg_locks WHERE granted AND mode = 'AccessExclusiveLock' AND relation = '{table}'::regclass"
+        )
+        wait_for(lambda: bool(self.query(dbname, locked)), 10, f"a lock on {table}", process)
+        return process
 
     def _lock(self, dbname: str, digest: bytes) -> list[str | Path]:
         query = f"SELECT pg_advisory_lock({int.from_bytes(digest[:8], signed=True)}), pg_sleep(60)"

@@ -17,6 +17,11 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 MLFLOW_PYTHON = REPOSITORY / ".venv-mlflow" / "bin" / "python"
 
 
+def python_path(image: str) -> str:
+    """Where Python finds what the image has in its site-packages besides what the lock installs."""
+    return os.pathsep.join(str(REPOSITORY / "services" / folder) for folder in (image, "common"))
+
+
 def free_port() -> int:
     """A loopback port that was free a moment ago."""
     with socket.socket() as probe:

@@ -12,7 +12,7 @@ import requests
 
 from tests.services.cloud import BUCKET, Cloud
 from tests.services.databases import Server
-from tests.services.processes import MLFLOW_PYTHON, REPOSITORY, Process, folder, free_port, wait_for
+from tests.services.processes import MLFLOW_PYTHON, REPOSITORY, Process, folder, free_port, python_path, wait_for
 
 SERVICES = REPOSITORY / "services"
 PROXY_USER = "www-data"
@@ -76,7 +76,7 @@ class Authoriser:
         self.port = free_port()
         self.environment = {
             **cloud.environment(),
-            "PYTHONPATH": str(SERVICES / "mlflow"),
+            "PYTHONPATH": python_path("mlflow"),
             "MLFLOW_TOKENS_PARAMETER": parameter,
             "MLFLOW_AUTHORISE_PORT": str(self.port),
             **environment,
@@ -106,7 +106,7 @@ class Task:
         self.passwords = self.folder / "htpasswd"
         self.common = {
             **cloud.environment(),
-            "PYTHONPATH": str(SERVICES / "mlflow"),
+            "PYTHONPATH": python_path("mlflow"),
             "HOME": str(self.folder),
             "TMPDIR": str(self.folder),
             "MLFLOW_DATABASE_PARAMETER": parameter,

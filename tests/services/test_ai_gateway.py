@@ -11,7 +11,7 @@ import requests
 from lib.ai_gateway import configuration, secrets
 from settings.ai_gateway import GatewayEndpoint
 from tests.services.cloud import Cloud
-from tests.services.processes import MLFLOW_PYTHON, REPOSITORY, Process, free_port, wait_for
+from tests.services.processes import MLFLOW_PYTHON, Process, free_port, python_path, wait_for
 
 KEY, NEW_KEY = "sk-of-the-company", "sk-after-rotation"
 
@@ -76,7 +76,7 @@ def _start(cloud: Cloud, arn: str, url: str, port: int) -> Process:
         }
     )
     environment = cloud.environment() | {
-        "PYTHONPATH": str(REPOSITORY / "services" / "mlflow"),
+        "PYTHONPATH": python_path("mlflow"),
         "HOME": "/tmp",
         "AI_GATEWAY_CONFIG": json.dumps(configuration([endpoint])),
         "AI_GATEWAY_VARIABLES": json.dumps(dict(secrets([endpoint]))),
@@ -92,7 +92,7 @@ def _start(cloud: Cloud, arn: str, url: str, port: int) -> Process:
 def _health(port: int) -> int:
     check = Process(
         [MLFLOW_PYTHON, "-m", "mlflow_service", "health"],
-        env={"PYTHONPATH": str(REPOSITORY / "services" / "mlflow"), "MLFLOW_PORT": str(port)},
+        env={"PYTHONPATH": python_path("mlflow"), "MLFLOW_PORT": str(port)},
     )
     return check.wait(20)
 

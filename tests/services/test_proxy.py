@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import requests
 
-from tests.services.processes import MLFLOW_PYTHON, Process, wait_for
+from tests.services.processes import MLFLOW_PYTHON, Process, python_path, wait_for
 from tests.services.task import PASSWORD, SERVICES, USERNAME, Proxy
 
 AUTH = (USERNAME, PASSWORD)
@@ -44,7 +44,7 @@ def passwords(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "write(pathlib.Path(sys.argv[1]), sys.argv[2], sys.argv[3], 1000)\n"
     )
     command = [MLFLOW_PYTHON, "-c", script, path, USERNAME, PASSWORD]
-    process = Process(command, env={"PYTHONPATH": str(SERVICES / "mlflow")})
+    process = Process(command, env={"PYTHONPATH": python_path("mlflow")})
     assert process.wait(30) == 0, process.output()
     return path
 

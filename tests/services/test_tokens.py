@@ -10,7 +10,7 @@ from tests.services.cloud import Cloud
 from tests.services.conftest import MakeStack
 from tests.services.databases import MariaDb
 from tests.services.oidc import CLIENT, OTHER_CLIENT, SUBJECT, Issuer, SigningKey, encode, hs256, unsigned
-from tests.services.processes import MLFLOW_PYTHON, Process, free_port, wait_for
+from tests.services.processes import MLFLOW_PYTHON, Process, free_port, python_path, wait_for
 from tests.services.task import SERVICES, Authoriser, Proxy, Task
 
 QUICK = {"MLFLOW_AUTHORISE_RETRY_SECONDS": "1"}
@@ -262,7 +262,7 @@ def test_a_parameter_that_cannot_work_is_refused(fields: dict[str, object], word
 
 
 def test_every_wrong_variable_of_the_authoriser_is_named_at_once() -> None:
-    environment = {"PYTHONPATH": str(SERVICES / "mlflow"), "MLFLOW_AUTHORISE_PORT": "soon"}
+    environment = {"PYTHONPATH": python_path("mlflow"), "MLFLOW_AUTHORISE_PORT": "soon"}
     process = Process([MLFLOW_PYTHON, "-m", "mlflow_service", "authorise"], env=environment)
     assert process.wait(30) == 78
     for words in ("AWS_REGION is not set", "MLFLOW_TOKENS_PARAMETER is not set", "MLFLOW_AUTHORISE_PORT is 'soon'"):

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Sequence
-from fnmatch import fnmatchcase
 from typing import Any
 
 import pulumi
@@ -12,6 +11,7 @@ from components.base import Boundary
 from components.permissions_boundary import with_boundary
 from lib.documents.boundary import MANAGED_POLICY_LIMIT, SERVICES, boundary_policy
 from lib.naming import Target
+from tests.unit.iam_evaluator import allowed
 
 TARGET = Target(
     partition="aws", dns_suffix="amazonaws.com", region="eu-central-1", account_id="123456789012", zones=("a", "b")
@@ -25,40 +25,6 @@ HOME = {"aws:RequestedRegion": "eu-central-1", "aws:ResourceAccount": "123456789
 
 def policy(*, regions: Sequence[str] = (), extra_arns: Sequence[str] = ()) -> str:
     return boundary_policy(TARGET, arn=ARN, role_path="/mlplatform/", regions=regions, extra_arns=extra_arns)
-
-
-def allowed(document: str, action: str, resource: str, context: dict[str, str]) -> bool:
-    """IAM's decision, slowly and by its definition, for the operators that the boundary uses."""
-    verdicts = {s["Effect"] for s in json.loads(document)["Statement"] if _applies(s, action, resource, context)}
-    return verdicts == {"Allow"}
-
-
-def _applies(statement: dict[str, Any], action: str, resource: str, context: dict[str, str]) -> bool:
-    def any_of(patterns: Any, text: str) -> bool:
-        items = [patterns] if isinstance(patterns, str) else patterns
-        return any(fnmatchcase(text.lower(), item.lower()) for item in items)
-
-    acts = any_of(statement["Action"], action) if "Action" in statement else not any_of(statement["NotAction"], action)
-    concerns = (
-        any_of(statement["Resource"], resource)
-        if "Resource" in statement
-        else not any_of(statement["NotResource"], resource)
-    )
-    return acts and concerns and all(_holds(o, k, v, context) for o, k, v in _conditions(statement))
-
-
-def _conditions(statement: dict[str, Any]) -> list[tuple[str, str, list[str]]]:
-    return [
-        (operator, key, [values] if isinstance(values, str) else values)
-        for operator, keys in statement.get("Condition", {}).items()
-        for key, values in keys.items()
-    ]
-
-
-def _holds(operator: str, key: str, values: list[str], context: dict[str, str]) -> bool:
-    if operator == "StringEqualsIfExists":
-        return key not in context or context[key] in values
-    return {"StringEquals": context.get(key) in values, "StringNotEquals": context.get(key) not in values}[operator]
 
 
 BOUND = {**HOME, "iam:PermissionsBoundary": ARN}

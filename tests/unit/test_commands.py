@@ -1,5 +1,6 @@
 """The commands for real stacks: what refuses, what is said, what is printed."""
 
+import re
 import shlex
 import subprocess
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 
 from cli import remote
 from cli.engine import Engine, NoEngineError, find_engine
-from lib.images import source
+from lib.images import SHARED, source
 
 
 def resource(
@@ -138,13 +139,43 @@ def test_a_missing_provider_is_installed_in_the_sdks_version_or_named(monkeypatc
     assert [args[:4] for args in asked] == [("plugin", "install", "resource", name) for name in ("aws", "awsx")]
 
 
-def test_an_images_tag_changes_with_its_sources_and_with_nothing_else(tmp_path: Path) -> None:
-    (tmp_path / "Dockerfile").write_text("FROM scratch")
-    first = source(tmp_path).tag
-    (tmp_path / "__pycache__").mkdir()
-    (tmp_path / "__pycache__" / "x.pyc").write_text("compiled")
-    assert source(tmp_path).tag == first
-    (tmp_path / "Dockerfile").chmod(0o755)
-    changed_mode = source(tmp_path).tag
-    (tmp_path / "Dockerfile").write_text("FROM scratch\n")
-    assert len({first, changed_mode, source(tmp_path).tag}) == 3
+def test_an_images_tag_changes_with_its_sources_and_what_it_shares_and_with_nothing_else(tmp_path: Path) -> None:
+    for folder in ("mlflow", "common", "nginx"):
+        (tmp_path / folder).mkdir()
+    dockerfile = tmp_path / "mlflow" / "Dockerfile"
+    dockerfile.write_text("FROM scratch")
+
+    def tag() -> str:
+        return source(tmp_path, "mlflow").tag
+
+    tags = [tag()]
+    (tmp_path / "mlflow" / "__pycache__").mkdir()
+    (tmp_path / "mlflow" / "__pycache__" / "x.pyc").write_text("compiled")
+    (tmp_path / "nginx" / "Dockerfile").write_text("FROM nginx")
+    (tmp_path / "README.md").write_text("for people")
+    assert tag() == tags[0]
+    dockerfile.chmod(0o755)
+    tags.append(tag())
+    dockerfile.write_text("FROM scratch\n")
+    tags.append(tag())
+    shared = tmp_path / "common" / "errors.py"
+    shared.write_text("")
+    tags.append(tag())
+    shared.rename(tmp_path / "mlflow" / "errors.py")
+    tags.append(tag())
+    assert len(set(tags)) == len(tags)
+
+
+def test_an_image_is_built_from_its_own_dockerfile_among_all_sources() -> None:
+    services = Path(__file__).parents[2] / "services"
+    for folder in sorted(path.parent for path in services.glob("*/Dockerfile")):
+        made = source(services, folder.name)
+        assert (made.context, made.dockerfile) == (str(services), str(folder / "Dockerfile"))
+        # Of the whole context an image gets what its own file lets in (BuildKit prefers it to the context's).
+        let_in = (folder / "Dockerfile.dockerignore").read_text().splitlines()
+        assert let_in[0] == "*"
+        copied = re.findall(r"^COPY (?!--from)(?:--\S+ )*(\S+) \S+$", Path(made.dockerfile).read_text(), re.M)
+        assert copied
+        assert {f"!{path}" for path in copied} == {line for line in let_in if line.startswith("!")}, folder.name
+        assert {path.split("/")[0] for path in copied} <= {folder.name, SHARED}, "what the tag does not cover"
+        assert all(list(services.glob(path)) for path in copied), folder.name

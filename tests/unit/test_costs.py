@@ -17,6 +17,13 @@ from cli.plan.stack_file import read_stack
 
 ROOT = Path(__file__).parents[2]
 IMAGES = {"images": {"mlflow": "example.com/mlflow:1", "nginx": "example.com/nginx:1"}}
+METAFLOW = {
+    "images": {"service": "example.com/metaflow:1", "job": "example.com/job:1"},
+    "notebook": {"platformIdentifier": "notebook-al2-v3"},
+}
+WITHOUT_METAFLOW = {"metaflow": {"enabled": False}}
+CERTIFICATE = "arn:aws:acm:us-east-1:123456789012:certificate/00000000-0000-0000-0000-000000000000"
+UI = {"enableUI": True, "publicDomainName": "flows.example.com", "certificateArn": CERTIFICATE}
 
 
 @cache
@@ -25,31 +32,37 @@ def preset(stack: str) -> Bill:
 
 
 def changed(stack: str, **sections: Any) -> Bill:
-    return bill(ROOT, stack, sections)
+    """The bill of a stack with other sections, and without Metaflow unless it is one of them."""
+    return bill(ROOT, stack, WITHOUT_METAFLOW | sections)
 
 
 def test_the_page_is_current() -> None:
     assert page(ROOT) == (ROOT / "docs" / "costs.md").read_text(), "run `make costs`"
 
 
-def test_dev_stays_below_30_dollars() -> None:
-    assert preset("dev").total <= 30
+def test_dev_stays_below_30_dollars_and_metaflow_adds_less_than_4() -> None:
+    without = changed("dev").total
+    assert without <= 30
+    assert preset("dev").total - without <= 4
 
 
 def test_dev_pays_for_no_gateway_no_balancer_and_no_awake_database() -> None:
     dev = preset("dev")
     assert [dev.of(item) for item in ("NAT gateways", "public IPv4 addresses", "load balancer", "database")] == [0] * 4
     assert dev.of("interface endpoints") == pytest.approx(3 * HOURS * 0.01)
-    assert dev.of("Fargate tasks") == pytest.approx(HOURS * (0.25 * 0.04048 + 0.004445) * 0.3)
-    assert dev.of("secrets") == pytest.approx(3 * 0.40)  # ours, JupyterHub's, and the one that RDS manages
+    mlflow, metaflow = 0.25 * 0.04048 + 0.004445, 0.25 * 0.04048 + 0.5 * 0.004445
+    assert dev.of("Fargate tasks") == pytest.approx(HOURS * (mlflow + metaflow) * 0.3)
+    assert dev.of("secrets") == pytest.approx(4 * 0.40)  # ours, JupyterHub's, and the two that RDS manages
 
 
 def test_prod_pays_twice_for_what_each_zone_has() -> None:
     prod = preset("prod")
     assert prod.of("NAT gateways") == pytest.approx(2 * HOURS * 0.045)
     assert prod.of("public IPv4 addresses") == pytest.approx(2 * HOURS * 0.005)
-    assert prod.of("database") == pytest.approx(2 * 0.5 * HOURS * 0.12)
-    assert prod.of("Fargate tasks") == pytest.approx(2 * HOURS * (0.04048 + 2 * 0.004445))
+    assert prod.of("database") == pytest.approx(2 * 0.5 * HOURS * 0.12 + 2 * HOURS * 0.065)
+    mlflow, metaflow = 0.04048 + 2 * 0.004445, 0.5 * 0.04048 + 0.004445
+    assert prod.of("Fargate tasks") == pytest.approx(2 * HOURS * (mlflow + metaflow))
+    assert prod.of("load balancer") == pytest.approx(2 * HOURS * 0.0225)
 
 
 def test_the_sample_comes_out_at_its_known_cost() -> None:
@@ -87,7 +100,7 @@ def test_an_existing_vpc_brings_no_cost_of_its_own() -> None:
 
 
 def test_cloud_map_costs_no_load_balancer() -> None:
-    assert preset("local").of("load balancer") == pytest.approx(HOURS * 0.0225)
+    assert changed("local").of("load balancer") == pytest.approx(HOURS * 0.0225)
     assert changed("local", api={"integration": "cloudMap"}).of("load balancer") == 0
 
 
@@ -108,13 +121,47 @@ def test_postgres_pays_for_instance_and_disk_and_twice_with_a_standby() -> None:
 
 
 def test_aurora_postgresql_costs_what_aurora_mysql_does() -> None:
-    assert changed("local", database={"engine": "aurora-postgresql"}).of("database") == preset("local").of("database")
+    assert changed("local", database={"engine": "aurora-postgresql"}).of("database") == changed("local").of("database")
 
 
 @pytest.mark.parametrize(("level", "dollars"), [("disabled", 0), ("enabled", 25 * 0.30), ("enhanced", 170 * 0.07)])
 def test_container_insights(level: str, dollars: float) -> None:
     found = changed("local", mlflow=IMAGES | {"containerInsights": level})
     assert found.of("Container Insights") == pytest.approx(dollars)
+
+
+def test_container_insights_counts_each_service() -> None:
+    assert preset("local").of("Container Insights") == pytest.approx((8 + 2 * 17) * 0.30)
+
+
+def test_metaflow_without_a_key_needs_no_load_balancer() -> None:
+    without = METAFLOW | {"apiBasicAuth": False, "service": {"integration": "cloudMap"}}
+    both = changed("local", metaflow=METAFLOW).of("load balancer")
+    assert both - changed("local", metaflow=without).of("load balancer") == pytest.approx(HOURS * 0.0225)
+
+
+def test_metaflows_ui_pays_for_its_task_its_load_balancer_and_an_address_in_each_zone() -> None:
+    base, ui = (changed("local", metaflow=METAFLOW | more) for more in ({}, UI))
+    assert ui.of("Fargate tasks") - base.of("Fargate tasks") == pytest.approx(HOURS * (0.04048 + 4 * 0.004445))
+    assert ui.of("load balancer") - base.of("load balancer") == pytest.approx(HOURS * 0.0225)
+    assert ui.of("public IPv4 addresses") - base.of("public IPv4 addresses") == pytest.approx(2 * HOURS * 0.005)
+    private, public = ([f"subnet-{tier}{zone:07d}" for zone in range(zones)] for tier, zones in ((1, 2), (2, 3)))
+    existing = {"vpcId": "vpc-00000000", "privateSubnetIds": private, "publicSubnetIds": public}
+    there = changed("local", metaflow=METAFLOW | UI, network={"existingVpc": existing})
+    assert there.of("public IPv4 addresses") == pytest.approx(3 * HOURS * 0.005)
+
+
+def test_a_notebook_that_is_stopped_costs_its_disk() -> None:
+    notebook = {"notebook": {"volumeGib": 50}}
+    assert changed("local", metaflow=METAFLOW | notebook).of("notebook") == pytest.approx(50 * 0.14)
+    assert changed("local", metaflow=METAFLOW | {"enableSagemaker": False, "notebook": {}}).of("notebook") == 0
+
+
+def test_batch_at_rest_costs_nothing_and_vcpus_that_are_kept_are_an_error() -> None:
+    assert preset("local").of("Batch") == 0
+    kept = {"name": "cpu", "instanceTypes": ["m7i"], "minvCpus": 4, "desiredvCpus": 4}
+    with pytest.raises(UnpricedError, match="4 vCPUs that are kept at rest; set minvCpus to 0"):
+        changed("local", metaflow=METAFLOW | {"batch": {"computeEnvironments": [kept]}})
 
 
 def test_an_existing_key_costs_nothing_here() -> None:
@@ -148,15 +195,18 @@ def test_each_price_has_a_page_of_aws() -> None:
 
 
 def test_the_secret_checks_are_as_frequent_as_the_service_makes_them() -> None:
-    source = (ROOT / "services" / "mlflow" / "mlflow_service" / "settings.py").read_text()
-    found = re.search(r'"MLFLOW_SECRET_POLL_SECONDS": \((\d+),', source)
-    assert found
-    assert SECRET_CHECKS.quantity == HOURS * 3600 / int(found[1])
+    mlflow = (ROOT / "services" / "mlflow" / "mlflow_service" / "settings.py").read_text()
+    metaflow = (ROOT / "services" / "metaflow" / "metaflow_service" / "serve.py").read_text()
+    found = [
+        re.search(r'"MLFLOW_SECRET_POLL_SECONDS": \((\d+),', mlflow),
+        re.search(r'"MF_SECRET_POLL_SECONDS", (\d+),', metaflow),
+    ]
+    assert [match and HOURS * 3600 / int(match[1]) for match in found] == [SECRET_CHECKS.quantity] * 2
 
 
 def test_with_tokens_a_task_watches_one_secret_and_with_a_password_two() -> None:
     def checks(stack: str) -> list[str]:
         return [line.basis.split()[0] for line in preset(stack).lines if line.item == "secret checks"]
 
-    assert checks("local") == ["87,600"]  # one secret in each of two tasks
-    assert checks("dev") == ["87,600"]  # two secrets in one task
+    # One secret in the metadata service's task; one in each of two of MLflow's tasks, or two in one.
+    assert checks("local") == checks("dev") == ["43,800", "87,600"]

@@ -8,7 +8,8 @@ import os
 import sys
 from collections.abc import Sequence
 
-from .errors import ServiceError
+from platform_service.errors import ServiceError
+
 from .health import SERVERS, check
 
 COMMANDS = {

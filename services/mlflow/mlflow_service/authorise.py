@@ -54,7 +54,7 @@ def authorise(settings: AuthoriserSettings) -> int:
     """
     text = os.environ.get(TOKENS_VARIABLE)
     if text is None:
-        from .aws import Aws  # noqa: PLC0415
+        from platform_service.aws import Aws  # noqa: PLC0415
 
         text = Aws(settings.region).parameter(settings.parameter)
         Issuer.parse(text, f"SSM parameter {settings.parameter!r}")

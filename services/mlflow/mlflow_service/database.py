@@ -2,39 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
-import logging
-import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 
+from platform_service import database
+from platform_service.aws import Credentials, DatabaseTarget
+from platform_service.database import CONNECT_TIMEOUT_SECONDS, NoAnswerError, advisory_key, lock_digest, wait_for_lock
 from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.engine import URL, Connection
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
-from .aws import Credentials, DatabaseTarget
-from .errors import ConfigurationError, ServiceError
-
-logger = logging.getLogger("mlflow_service")
-
+VARIABLES = "MLFLOW"
+"""What this container's variables begin with."""
 DRIVERS = {"mysql": "mysql+pymysql", "postgresql": "postgresql+psycopg2"}
-# A database that resumes from 0 ACU takes about 15 s; NGINX gives up after 29 s.
-CONNECT_TIMEOUT_SECONDS = 20
-RETRY_SECONDS = 2.0
-# A refusal is final, but a password that was rotated this very moment deserves a second look at the secret.
-REFUSAL_GRACE_SECONDS = 6.0
-REFUSALS = (
-    "access denied",
-    "password authentication failed",
-    "no pg_hba.conf entry",
-    "unknown database",
-    "certificate verify failed",
-    "does not match host name",
-    "does not support secure connections",
-    "server does not support ssl",
-)
 
 
 def store_url(target: DatabaseTarget, credentials: Credentials, ca: Path) -> URL:
@@ -78,34 +60,17 @@ def wait_for_database(target: DatabaseTarget, url: Callable[[], URL], seconds: f
         ConfigurationError: The database refuses the user, the password or TLS.
         ServiceError: The database cannot be reached in time; names host, port and the last reason.
     """
-    started = time.monotonic()
-    refused_since: float | None = None
-    place = f"{target.engine} database {target.dbname!r} on {target.host}:{target.port}"
-    while True:
+
+    def attempt() -> Engine:
         engine = create_engine(url(), poolclass=NullPool)
         try:
             with engine.connect() as connection:
                 connection.execute(text("SELECT 1"))
-            return engine
         except (DBAPIError, OSError) as error:
-            reason = _reason(error)
-        now = time.monotonic()
-        if any(mark in reason.lower() for mark in REFUSALS):
-            refused_since = refused_since or now
-            if now - refused_since >= REFUSAL_GRACE_SECONDS:
-                raise ConfigurationError(
-                    f"the {place} refuses us: {reason}; check secret {target.secret_arn!r}, the database's name, "
-                    "and MLFLOW_DATABASE_CA"
-                )
-        else:
-            refused_since = None
-        if now - started + RETRY_SECONDS > seconds:
-            raise ServiceError(
-                f"the {place} did not answer within {seconds:g} s: {reason}; check that it runs and that its security "
-                "group lets this task in, or raise MLFLOW_DATABASE_WAIT_SECONDS"
-            )
-        logger.warning("waiting for the %s: %s", place, reason)
-        time.sleep(RETRY_SECONDS)
+            raise NoAnswerError(str(getattr(error, "orig", None) or error)) from error
+        return engine
+
+    return database.wait_for_database(target, attempt, seconds, variables=VARIABLES)
 
 
 @contextmanager
@@ -123,32 +88,14 @@ def migration_lock(engine: Engine, dbname: str, seconds: float) -> Generator[Non
         ServiceError: Another replica held the lock all the time.
     """
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        deadline = time.monotonic() + seconds
-        waiting = False
-        while not _try_lock(connection, dbname):
-            if time.monotonic() >= deadline:
-                raise ServiceError(
-                    f"another replica still migrates database {dbname!r} after {seconds:g} s; look at its log, "
-                    "or raise MLFLOW_DATABASE_WAIT_SECONDS"
-                )
-            if not waiting:
-                logger.info("another replica migrates the schema; waiting")
-                waiting = True
-            time.sleep(1.0)
+        wait_for_lock(lambda: _try_lock(connection, dbname), dbname, seconds, variables=VARIABLES)
         # Closing the connection frees the lock, also when the migration fails.
         yield
 
 
 def _try_lock(connection: Connection, dbname: str) -> bool:
     """Asks once for the lock of this database."""
-    digest = hashlib.sha256(f"mlflow-schema:{dbname}".encode()).digest()
+    digest = lock_digest("mlflow", dbname)
     if connection.dialect.name in {"mysql", "mariadb"}:
         return connection.scalar(text("SELECT GET_LOCK(:name, 0)"), {"name": f"mlflow-schema-{digest.hex()[:32]}"}) == 1
-    key = int.from_bytes(digest[:8], signed=True)
-    return bool(connection.scalar(text("SELECT pg_try_advisory_lock(:key)"), {"key": key}))
-
-
-def _reason(error: Exception) -> str:
-    """Returns the driver's own words on one line; they never hold the password."""
-    original = getattr(error, "orig", None) or error
-    return " ".join(str(original).split())
+    return bool(connection.scalar(text("SELECT pg_try_advisory_lock(:key)"), {"key": advisory_key(digest)}))

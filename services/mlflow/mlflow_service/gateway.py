@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from .aws import Aws
-from .errors import ConfigurationError
-from .settings import NUMBERS, SERVER_NUMBERS, number
-from .supervise import Pace, Stop, supervise
+from platform_service.aws import Aws
+from platform_service.environment import Environment
+from platform_service.supervise import Pace, Stop, supervise
+
+from .settings import NUMBERS, SERVER_NUMBERS
 
 DEFAULT_FILE = "/tmp/ai-gateway.json"
 
@@ -50,24 +51,20 @@ class GatewaySettings:
         Raises:
             ConfigurationError: Names every wrong variable and the way out.
         """
-        given = {name: value for name, value in environment.items() if value.strip()}
-        errors: list[str] = []
-        region = given.get("AWS_REGION") or given.get("AWS_DEFAULT_REGION", "")
-        if not region:
-            errors.append("AWS_REGION is not set: give the region")
-        configuration = _object(given, "AI_GATEWAY_CONFIG", errors)
+        read = Environment(environment)
+        region = read.region()
+        configuration = _object(read, "AI_GATEWAY_CONFIG")
         if not configuration.get("endpoints"):
-            errors.append("AI_GATEWAY_CONFIG names no endpoints: give the gateway's configuration as JSON")
-        secrets = _object(given, "AI_GATEWAY_VARIABLES", errors)
+            read.errors.append("AI_GATEWAY_CONFIG names no endpoints: give the gateway's configuration as JSON")
+        secrets = _object(read, "AI_GATEWAY_VARIABLES")
         limits = NUMBERS | SERVER_NUMBERS
         names = ("MLFLOW_PORT", "MLFLOW_WORKERS", "MLFLOW_SECRET_POLL_SECONDS", "MLFLOW_RESTART_JITTER_SECONDS")
-        numbers = {name: number(given, name, *limits[name], errors) for name in names}
-        if errors:
-            raise ConfigurationError("the environment of the container is wrong:\n  " + "\n  ".join(errors))
+        numbers = {name: read.number(name, *limits[name]) for name in names}
+        read.check()
         return cls(
             configuration=configuration,
             secrets={name: str(arn) for name, arn in secrets.items()},
-            file=Path(given.get("AI_GATEWAY_FILE", DEFAULT_FILE)),
+            file=Path(read.given.get("AI_GATEWAY_FILE", DEFAULT_FILE)),
             region=region,
             port=numbers["MLFLOW_PORT"],
             workers=numbers["MLFLOW_WORKERS"],
@@ -119,12 +116,12 @@ def command(settings: GatewaySettings) -> list[str]:
     return [sys.executable, "-m", "mlflow", "gateway", "start", "--config-path", str(settings.file), *listen]
 
 
-def _object(given: Mapping[str, str], name: str, errors: list[str]) -> dict[str, Any]:
+def _object(read: Environment, name: str) -> dict[str, Any]:
     try:
-        value = json.loads(given.get(name, "{}"))
+        value = json.loads(read.given.get(name, "{}"))
     except ValueError:
         value = None
     if not isinstance(value, dict):
-        errors.append(f"{name} is no JSON object")
+        read.errors.append(f"{name} is no JSON object")
         return {}
     return cast("dict[str, Any]", value)

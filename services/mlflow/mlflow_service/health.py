@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import http.client
-import sys
 from collections.abc import Mapping
 
-TIMEOUT_SECONDS = 4.0
-
+from platform_service.health import answers
 
 SERVERS = {"mlflow": ("MLflow", "MLFLOW_PORT", "5000"), "authorise": ("authorise", "MLFLOW_AUTHORISE_PORT", "5002")}
 """What can be asked: its name, the variable with its port, and the port without it."""
@@ -25,15 +22,4 @@ def check(environment: Mapping[str, str], server: str) -> int:
     """
     name, variable, default = SERVERS[server]
     prefix = environment.get("MLFLOW_STATIC_PREFIX", "").rstrip("/") if server == "mlflow" else ""
-    path, port = f"{prefix}/health", environment.get(variable) or default
-    try:
-        connection = http.client.HTTPConnection("127.0.0.1", int(port), timeout=TIMEOUT_SECONDS)
-        connection.request("GET", path)
-        status = connection.getresponse().status
-    except (OSError, ValueError, http.client.HTTPException) as error:
-        print(f"{name} on 127.0.0.1:{port} does not answer: {error}", file=sys.stderr)
-        return 1
-    if status != http.HTTPStatus.OK:
-        print(f"{name} on 127.0.0.1:{port}{path} answers {status}", file=sys.stderr)
-        return 1
-    return 0
+    return answers(name, environment.get(variable) or default, f"{prefix}/health")

@@ -7,8 +7,7 @@ import tempfile
 from pathlib import Path
 
 from passlib.hash import sha512_crypt  # pyright: ignore[reportAttributeAccessIssue]: made when asked for
-
-from .errors import ConfigurationError
+from platform_service.errors import ConfigurationError
 
 # musl's crypt() refuses longer keys, and NGINX reads the file in blocks of 2 KiB.
 MAX_PASSWORD = 256

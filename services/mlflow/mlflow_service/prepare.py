@@ -8,10 +8,10 @@ import time
 
 from alembic.util import CommandError
 from mlflow.store.db import utils
+from platform_service.aws import Aws
+from platform_service.errors import ServiceError
 
-from .aws import Aws
 from .database import migration_lock, store_url, wait_for_database
-from .errors import ServiceError
 from .htpasswd import replace, write
 from .settings import Settings
 

@@ -7,10 +7,11 @@ import logging
 import os
 import sys
 
-from .aws import Aws
+from platform_service.aws import Aws
+from platform_service.supervise import Pace, Stop, supervise
+
 from .database import store_url
 from .settings import Settings
-from .supervise import Pace, Stop, supervise
 
 logger = logging.getLogger("mlflow_service")
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from .errors import ConfigurationError
+from platform_service.environment import Environment
 
 DEFAULT_CA = "/etc/ssl/certs/rds-global-bundle.pem"
 DEFAULT_HTPASSWD = "/run/mlflow/htpasswd"
@@ -94,40 +94,30 @@ class Settings:
         Raises:
             ConfigurationError: Names every wrong variable, its value and the way out.
         """
-        errors: list[str] = []
-        # ECS has no way to unset a variable of the image: an empty value means the default.
-        given = {name: value for name, value in environment.items() if value.strip()}
-
-        def required(name: str, hint: str) -> str:
-            if name not in given:
-                errors.append(f"{name} is not set: {hint}")
-            return given.get(name, "")
-
-        database_parameter = required("MLFLOW_DATABASE_PARAMETER", "give the name of the SSM parameter")
-        auth = given.get("MLFLOW_AUTH_TYPE", "basic")
-        if auth not in AUTH:
-            errors.append(f"MLFLOW_AUTH_TYPE is {auth!r}: give one of {', '.join(AUTH)}")
+        read = Environment(environment)
+        given = read.given
+        database_parameter = read.required("MLFLOW_DATABASE_PARAMETER", "give the name of the SSM parameter")
+        auth = read.choice("MLFLOW_AUTH_TYPE", "basic", AUTH)
         credentials_secret_id = (
-            None if auth == "cognito" else required("MLFLOW_CREDENTIALS_SECRET_ID", "give the secret's ARN or name")
+            None
+            if auth == "cognito"
+            else read.required("MLFLOW_CREDENTIALS_SECRET_ID", "give the secret's ARN or name")
         )
-        region = given.get("AWS_REGION") or given.get("AWS_DEFAULT_REGION") or required("AWS_REGION", "give the region")
+        region = read.region()
         artifact_root = (
-            required("MLFLOW_DEFAULT_ARTIFACT_ROOT", "give the bucket as s3://NAME/PREFIX") if server else ""
+            read.required("MLFLOW_DEFAULT_ARTIFACT_ROOT", "give the bucket as s3://NAME/PREFIX") if server else ""
         )
         if artifact_root and not artifact_root.startswith("s3://"):
-            errors.append(
+            read.errors.append(
                 f"MLFLOW_DEFAULT_ARTIFACT_ROOT is {artifact_root!r}: clients write artifacts straight to S3, "
                 "give s3://NAME/PREFIX"
             )
-        database_ca = Path(given.get("MLFLOW_DATABASE_CA", DEFAULT_CA))
-        if not database_ca.is_file():
-            errors.append(f"MLFLOW_DATABASE_CA is {str(database_ca)!r}: no such file; give a PEM bundle of CAs")
-        numbers = {name: number(given, name, *limits, errors) for name, limits in NUMBERS.items()}
+        database_ca = read.file("MLFLOW_DATABASE_CA", DEFAULT_CA, "give a PEM bundle of CAs")
+        numbers = {name: read.number(name, *limits) for name, limits in NUMBERS.items()}
         for name, limits in SERVER_NUMBERS.items():
-            number(given, name, *limits, errors)
-        _check_server(given, errors)
-        if errors:
-            raise ConfigurationError("the environment of the container is wrong:\n  " + "\n  ".join(errors))
+            read.number(name, *limits)
+        _check_server(given, read.errors)
+        read.check()
 
         variables = SERVER_DEFAULTS | {"MLFLOW_DEFAULT_ARTIFACT_ROOT": artifact_root}
         variables |= {name: given[name] for name in variables if name in given}
@@ -173,17 +163,11 @@ class AuthoriserSettings:
         Raises:
             ConfigurationError: Names every wrong variable, its value and the way out.
         """
-        given = {name: value for name, value in environment.items() if value.strip()}
-        region = given.get("AWS_REGION") or given.get("AWS_DEFAULT_REGION", "")
-        parameter = given.get("MLFLOW_TOKENS_PARAMETER", "")
-        errors: list[str] = []
-        if not region:
-            errors.append("AWS_REGION is not set: give the region")
-        if not parameter:
-            errors.append("MLFLOW_TOKENS_PARAMETER is not set: give the name of the SSM parameter")
-        numbers = {name: number(given, name, *limits, errors) for name, limits in AUTHORISER_NUMBERS.items()}
-        if errors:
-            raise ConfigurationError("the environment of the container is wrong:\n  " + "\n  ".join(errors))
+        read = Environment(environment)
+        region = read.region()
+        parameter = read.required("MLFLOW_TOKENS_PARAMETER", "give the name of the SSM parameter")
+        numbers = {name: read.number(name, *limits) for name, limits in AUTHORISER_NUMBERS.items()}
+        read.check()
         return cls(
             parameter=parameter,
             region=region,
@@ -191,25 +175,6 @@ class AuthoriserSettings:
             keys_seconds=numbers["MLFLOW_AUTHORISE_KEYS_SECONDS"],
             retry_seconds=numbers["MLFLOW_AUTHORISE_RETRY_SECONDS"],
         )
-
-
-def number(given: Mapping[str, str], name: str, default: int, least: int, errors: list[str]) -> int:
-    """Returns a whole number of at least `least`, or notes why the variable is none.
-
-    Args:
-        given: Variables that are set.
-        name: The variable.
-        default: Its value where it is not set.
-        least: Its least value.
-        errors: Where what is wrong is noted.
-    """
-    text = given.get(name)
-    if text is None:
-        return default
-    if not text.isascii() or not text.isdigit() or int(text) < least:
-        errors.append(f"{name} is {text!r}: give a whole number of at least {least}")
-        return default
-    return int(text)
 
 
 def _check_server(given: Mapping[str, str], errors: list[str]) -> None:

@@ -15,8 +15,7 @@ from urllib.parse import urlsplit
 
 import jwt
 from jwt.algorithms import RSAAlgorithm
-
-from .errors import ConfigurationError
+from platform_service.errors import ConfigurationError
 
 logger = logging.getLogger("mlflow_service")
 

@@ -1,8 +1,9 @@
-"""What the container reads from AWS: where the database is, its secrets and its parameters."""
+"""What containers read from AWS: where the database is, its secrets and its parameters."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -79,11 +80,12 @@ class Aws:
         except (BotoCoreError, ClientError) as error:
             raise _failure(f"SSM parameter {name!r}", error) from error
 
-    def database_target(self, parameter: str) -> DatabaseTarget:
+    def database_target(self, parameter: str, engines: Sequence[str] = ENGINES) -> DatabaseTarget:
         """Reads where the database is.
 
         Args:
             parameter: Name of the SSM parameter.
+            engines: Engines that the caller can use.
 
         Raises:
             ConfigurationError: The parameter is missing or does not hold what is expected.
@@ -93,10 +95,9 @@ class Aws:
         missing = [key for key in ("engine", "host", "port", "dbname", "secretArn") if not value.get(key)]
         if missing:
             raise ConfigurationError(f"SSM parameter {parameter!r} lacks {', '.join(missing)}")
-        if value["engine"] not in ENGINES:
-            raise ConfigurationError(
-                f"SSM parameter {parameter!r}: engine is {value['engine']!r}, give one of {', '.join(ENGINES)}"
-            )
+        if value["engine"] not in engines:
+            ways_out = f"give one of {', '.join(engines)}" if len(engines) > 1 else f"give {engines[0]}"
+            raise ConfigurationError(f"SSM parameter {parameter!r}: engine is {value['engine']!r}, {ways_out}")
         if not str(value["port"]).isdigit():
             raise ConfigurationError(f"SSM parameter {parameter!r}: port is {value['port']!r}, give a number")
         return DatabaseTarget(

@@ -17,9 +17,9 @@ from types import FrameType
 from .aws import Aws
 from .errors import EXIT_ROTATED, ServiceError
 
-logger = logging.getLogger("mlflow_service")
+logger = logging.getLogger("platform_service")
 
-# ECS kills a container 30 s after SIGTERM unless told otherwise; uvicorn itself drains for at most 20 s.
+# ECS kills a container 30 s after SIGTERM unless told otherwise; the servers drain for at most 20 s.
 STOP_SECONDS = 25.0
 TICK_SECONDS = 0.5
 
@@ -70,7 +70,7 @@ def supervise(
         stop: What remembers a signal; made before anything that takes time.
 
     Returns:
-        0 after SIGTERM, 75 after a rotation, else the server's own code (1 where MLflow hides it behind 0).
+        0 after SIGTERM, 75 after a rotation, else the server's own code (1 where it hides a failure behind 0).
     """
     # In a session of its own, so that a signal to our process group reaches it once, through us.
     child = subprocess.Popen(list(command), env=dict(environment), start_new_session=True)
@@ -84,7 +84,7 @@ def supervise(
     if rotated:
         return EXIT_ROTATED
     logger.error("%s ended by itself with code %d", name, code)
-    # `mlflow server` returns 0 even when its workers could not start.
+    # A server that ends unasked has failed, whatever it says: `mlflow server` returns 0 without any worker.
     return 128 - code if code < 0 else code or 1
 
 

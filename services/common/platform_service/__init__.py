@@ -1,0 +1,1 @@
+"""What the containers' entry points share: AWS, errors, the environment, waiting for a database, supervision."""
