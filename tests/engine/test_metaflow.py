@@ -135,7 +135,7 @@ def _runs_nothing_at_rest(stack: Stack) -> None:
     batch, ec2 = stack.client("batch"), stack.client("ec2")
     for environment in batch.describe_compute_environments()["computeEnvironments"]:
         resources = environment["computeResources"]
-        assert resources["minvCpus"] == resources["desiredvCpus"] == 0
+        assert resources["minvCpus"] == resources.get("desiredvCpus", 0) == 0
         template = ec2.describe_launch_template_versions(
             LaunchTemplateId=resources["launchTemplate"]["launchTemplateId"], Versions=["$Latest"]
         )["LaunchTemplateVersions"][0]["LaunchTemplateData"]
