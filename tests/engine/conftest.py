@@ -118,8 +118,8 @@ def client(url: str, service: str, region: str = "us-east-1") -> Any:
 
 def _why(output: str) -> str:
     """What an engine's output says of a failure: errors and violations, without the program's own traceback."""
-    telling = [line for line in output.splitlines() if re.search(r"error|violat|mandatory", line, re.IGNORECASE)]
-    return "\n".join(dict.fromkeys(line.strip() for line in telling))[:6000] or output[-6000:]
+    telling = [line for line in output.splitlines() if re.search(r"\berror:|violat|mandatory", line, re.IGNORECASE)]
+    return "\n".join(dict.fromkeys(line.strip()[:1000] for line in telling))[:6000] or output[-6000:]
 
 
 @pytest.fixture(scope="session")

@@ -6,14 +6,14 @@ from typing import Any
 import pytest
 
 from tests.engine.conftest import Stack, changes
+from tests.images import METAFLOW_IMAGES, MLFLOW_IMAGES
 
-IMAGES = {"service": "example.com/metaflow:2.5.1", "job": "example.com/metaflow-job:3.12"}
 ALONE: dict[str, Any] = {
     "api": {"integration": "cloudMap"},
     "studio": {"enabled": False},
     "web": {"enabled": False},
     "metadataTables": {"enabled": False},
-    "mlflow": {"auth": "basic", "images": {"mlflow": "example.com/mlflow:1", "nginx": "example.com/nginx:1"}},
+    "mlflow": {"auth": "basic", "images": MLFLOW_IMAGES},
 }
 """What is not Metaflow's is left out where it can be."""
 
@@ -32,7 +32,7 @@ QUEUES = [
 
 def _metaflow(**more: Any) -> dict[str, Any]:
     batch = {"computeEnvironments": [CPU, SPOT, GPU], "jobQueues": QUEUES}
-    return {"images": IMAGES, "batch": batch, **more}
+    return {"images": METAFLOW_IMAGES, "batch": batch, **more}
 
 
 @pytest.mark.long

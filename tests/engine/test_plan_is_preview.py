@@ -8,12 +8,16 @@ import pytest
 from cli.plan.recorder import record
 from cli.plan.stack_file import read_stack
 from tests.engine.conftest import LEFT_OUT, ROOT, Stack
+from tests.images import METAFLOW_IMAGES, MLFLOW_IMAGES
 
-IMAGES = {"images": {"mlflow": "example.com/mlflow:1", "nginx": "example.com/nginx:1"}}
+IMAGES: dict[str, dict[str, Any]] = {"mlflow": {"images": MLFLOW_IMAGES}, "metaflow": {"images": METAFLOW_IMAGES}}
+OLDER = {"notebook": {"platformIdentifier": "notebook-al2-v3"}}
+"""The engine's provider may be older than the notebook's default platform."""
+
 RUNS: dict[str, tuple[str, dict[str, Any]]] = {
     "local": ("local", {}),
-    "dev": ("dev", {"mlflow": IMAGES}),
-    "prod": ("prod", {"mlflow": IMAGES}),
+    "dev": ("dev", IMAGES),
+    "prod": ("prod", {**IMAGES, "metaflow": IMAGES["metaflow"] | OLDER}),
     "three zones": ("local", {"network": {"availabilityZones": 3, "natGateways": "perZone"}}),
     "postgres": ("local", {"database": {"engine": "postgres"}}),
 }

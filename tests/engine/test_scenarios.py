@@ -7,6 +7,7 @@ import pytest
 from cli import remote
 from lib.docker import docker_answers
 from tests.engine.conftest import Stack, changes
+from tests.images import MLFLOW_IMAGES
 
 RECORDS = {
     "MlflowRestApiARecord": "mlflow",
@@ -95,8 +96,7 @@ def test_subnets_of_another_vpc_are_refused_before_anything_exists(stack: Stack)
 def test_dev_comes_up_without_nat_and_load_balancer_and_goes_once_it_may(
     stack: Stack, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    images: dict[str, Any] = {"mlflow": {"images": {"mlflow": "example.com/mlflow:1", "nginx": "example.com/nginx:1"}}}
-    stack.configure("dev", **images, protection={"protectResources": True})
+    stack.configure("dev", mlflow={"images": MLFLOW_IMAGES}, protection={"protectResources": True})
     stack.up()
     assert changes(stack.preview("--json")) == {}
     assert stack.client("ec2").describe_nat_gateways()["NatGateways"] == []
@@ -110,7 +110,7 @@ def test_dev_comes_up_without_nat_and_load_balancer_and_goes_once_it_may(
     assert remote.destroy(stack.folder, stack.name, yes=True, environment=stack.engine.environment) == 1
     assert "mlplatform:protection.protectResources is true" in capfd.readouterr().out
     assert stack.residue() == everything
-    stack.configure("dev", **images)
+    stack.configure("dev", mlflow={"images": MLFLOW_IMAGES})
     stack.up()
     assert remote.destroy(stack.folder, stack.name, yes=True, environment=stack.engine.environment) == 0
     assert "KMS key" in capfd.readouterr().out.split("What stays behind:")[1]

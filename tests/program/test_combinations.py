@@ -10,6 +10,7 @@ from allpairspy import AllPairs  # pyright: ignore[reportMissingTypeStubs]
 
 from cli.plan.recorder import Recording
 from cli.plan.report import judge
+from tests.images import METAFLOW_IMAGES, MLFLOW_IMAGES
 from tests.program.conftest import ROOT, Plan
 
 DOMAIN, ZONE = "ml.example.com", "Z0123456789ABCDEFGHIJ"
@@ -24,8 +25,6 @@ POOL = {
     "webClientId": "web1",
     "domain": "corporate.auth.us-east-1.amazoncognito.com",
 }
-IMAGES = {"mlflow": "example.com/mlflow:1", "nginx": "example.com/nginx:1"}
-METAFLOW_IMAGES = {"service": "example.com/metaflow:1", "job": "example.com/metaflow-job:1"}
 
 OPTIONS: dict[str, dict[str, Mapping[str, Any]]] = {
     "users": {
@@ -116,13 +115,13 @@ OPTIONS: dict[str, dict[str, Mapping[str, Any]]] = {
 
 WITHOUT_USERS: dict[str, Any] = {
     "identity": {"mode": "none"},
-    "mlflow": {"auth": "basic", "images": IMAGES},
+    "mlflow": {"auth": "basic", "images": MLFLOW_IMAGES},
     "web": {"enabled": False},
 }
 
 
 def _configuration(names: Mapping[str, str]) -> dict[str, Any]:
-    result: dict[str, Any] = {"mlflow": {"images": IMAGES}}
+    result: dict[str, Any] = {"mlflow": {"images": MLFLOW_IMAGES}}
     for option, value in names.items():
         for section, keys in OPTIONS[option][value].items():
             result[section] = {**result.get(section, {}), **keys}

@@ -13,6 +13,7 @@ from cli.plan.answers import answers, reads
 from cli.plan.recorder import Recording, record
 from cli.plan.report import judge
 from cli.plan.stack_file import read_stack
+from tests.images import MLFLOW_IMAGES
 from tests.program.conftest import ROOT
 
 HOME, ABROAD = "us-east-1", "eu-west-1"
@@ -22,12 +23,11 @@ HTTP_APIS, REST_API = {f"mlflow.{NAME}", f"api.{NAME}"}, f"metaflow.{NAME}"
 REGIONAL, EDGE = HTTP_APIS | {REST_API}, {f"service.{NAME}", f"mlflowui.{NAME}"}
 DNS = {"create": {"hostedZoneId": ZONE}, "manual": {"dns": "manual"}}
 USERS = {"identity": {"mode": "create"}, "web": {"enabled": True, "mlflowUi": True}}
-IMAGES = {"mlflow": "example.com/mlflow:1", "nginx": "example.com/nginx:1"}
 ALONE = {
     "identity": {"mode": "none"},
     "web": {"enabled": False},
     "metaflow": {"enabled": False},
-    "mlflow": {"auth": "basic", "images": IMAGES},
+    "mlflow": {"auth": "basic", "images": MLFLOW_IMAGES},
 }
 """MLflow and nothing else."""
 

@@ -10,6 +10,7 @@ from pulumi.runtime import rpc
 from cli.plan.recorder import Recording, Resource
 from cli.plan.report import judge
 from lib.documents.boundary import SERVICES
+from tests.images import METAFLOW_IMAGES, MLFLOW_IMAGES
 from tests.program.conftest import ROOT, STACKS, Plan
 
 EXISTING_VPC = {
@@ -21,11 +22,6 @@ EXISTING_VPC = {
 KEY_ARN = "arn:aws:kms:us-east-1:123456789012:key/12345678-1234-1234-1234-123456789012"
 CERTIFICATE = "arn:aws:acm:us-east-1:123456789012:certificate/12345678-1234-1234-1234-123456789012"
 
-IMAGES = {"mlflow": "example.com/mlflow:1", "nginx": "example.com/nginx:1"}
-METAFLOW_IMAGES = {
-    "service": "123456789012.dkr.ecr.us-east-1.amazonaws.com/metaflow:1",
-    "job": "123456789012.dkr.ecr.us-east-1.amazonaws.com/metaflow-job:1",
-}
 FARGATE = {
     "computeEnvironments": [{"name": "fargate", "type": "FARGATE"}],
     "jobQueues": [{"name": "default", "computeEnvironments": ["fargate"]}],
@@ -106,10 +102,10 @@ SCENARIOS: dict[str, dict[str, Any]] = {
             "database": {"engine": "aurora-postgresql", "minAcu": 0},
         }
     },
-    "password, without pages": {"mlflow": {"auth": "basic", "images": IMAGES}, "web": {"enabled": False}},
+    "password, without pages": {"mlflow": {"auth": "basic", "images": MLFLOW_IMAGES}, "web": {"enabled": False}},
     "no users": {
         "identity": {"mode": "none"},
-        "mlflow": {"auth": "basic", "images": IMAGES},
+        "mlflow": {"auth": "basic", "images": MLFLOW_IMAGES},
         "web": {"enabled": False},
         "metadataTables": {"enabled": False},
     },

@@ -8,6 +8,7 @@ from pydantic import BaseModel
 
 from cli.plan.recorder import Recording
 from settings.model import Settings
+from tests.images import MLFLOW_IMAGES
 from tests.program.conftest import Plan
 from tests.program.test_every_stack import CERTIFICATE, EXISTING_VPC, KEY_ARN
 
@@ -15,7 +16,6 @@ TABLES = (
     *("mlflow", "datasets", "projects", "projectUsers", "projectGroups", "groups", "groupUsers"),
     *("groupsMembershipHistory", "groupDatasets", "users", "appConfiguration"),
 )
-IMAGES = {"mlflow": "example.com/mlflow:1", "nginx": "example.com/nginx:1"}
 """The stack local gives images, and a section given here replaces its own."""
 
 ZONE = "Z0123456789ABCDEFGHIJ"
@@ -127,8 +127,8 @@ CHANGES: dict[str, Any] = {
     "artifacts.intelligentTieringDays": None,
     "artifacts.accessLogs": True,
     "artifacts.accessLogRetentionDays": 9,
-    "mlflow.images.mlflow": IMAGES | {"mlflow": "example.com/mlflow:2"},
-    "mlflow.images.nginx": IMAGES | {"nginx": "example.com/nginx:2"},
+    "mlflow.images.mlflow": MLFLOW_IMAGES | {"mlflow": "example.com/mlflow:2"},
+    "mlflow.images.nginx": MLFLOW_IMAGES | {"nginx": "example.com/nginx:2"},
     "mlflow.auth": "basic",
     "mlflow.cpu": 256,
     "mlflow.memory": 2048,
@@ -426,8 +426,8 @@ BESIDE: dict[str, dict[str, Any]] = {
     "database.maxAllocatedStorage": {"database": {"engine": "postgres"}},
     "database.multiAz": {"database": {"engine": "postgres"}},
     # A generated password is unknown at preview, and the secret's value with it.
-    "mlflow.username": {"mlflow": {"images": IMAGES, "auth": "basic", "password": {"secure": "v1:x"}}},
-    "mlflow.password": {"mlflow": {"images": IMAGES, "auth": "basic"}},
+    "mlflow.username": {"mlflow": {"images": MLFLOW_IMAGES, "auth": "basic", "password": {"secure": "v1:x"}}},
+    "mlflow.password": {"mlflow": {"images": MLFLOW_IMAGES, "auth": "basic"}},
     "artifacts.accessLogRetentionDays": {"artifacts": {"accessLogs": True}},
     "api.loadBalancer.serverName": {
         "api": {"loadBalancer": {"certificateArn": CERTIFICATE, "serverName": "a.example.com"}}
@@ -533,7 +533,7 @@ def test_a_key_changes_what_is_registered(plan: Plan, key: str) -> None:
     section, *rest = key.split(".")
     # Metaflow is a third of the stack, so other keys are looked at without it.
     flows: dict[str, Any] = {} if "metaflow" in key or "publicSubnet" in key else {"enabled": False}
-    base = {"mlflow": {"images": IMAGES}, "metaflow": flows, **BESIDE.get(key, {})}
+    base = {"mlflow": {"images": MLFLOW_IMAGES}, "metaflow": flows, **BESIDE.get(key, {})}
     changed = dict(base)
     changed[section] = {**base.get(section, {}), rest[0]: CHANGES[key], **ALONG.get(key, {})} if rest else CHANGES[key]
     assert registered(plan("local", **changed)) != registered(plan("local", **base))

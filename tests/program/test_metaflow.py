@@ -17,14 +17,13 @@ from cli.plan.recorder import Recording, RecordingMonitor, Resource, record
 from cli.plan.report import judge
 from cli.plan.stack_file import read_stack
 from settings.base import Environment
+from tests.images import METAFLOW_IMAGES, MLFLOW_IMAGES
 from tests.program.conftest import ROOT, STACKS, Plan
 from tests.program.test_every_stack import (
     CERTIFICATE,
     EXISTING_VPC,
     FARGATE,
     HOLDS_DATA,
-    IMAGES,
-    METAFLOW_IMAGES,
     actions_of,
     named,
 )
@@ -93,7 +92,7 @@ FAIR = {
 }
 NO_USERS: dict[str, Any] = {
     "identity": {"mode": "none"},
-    "mlflow": {"auth": "basic", "images": IMAGES},
+    "mlflow": {"auth": "basic", "images": MLFLOW_IMAGES},
     "web": {"enabled": False},
 }
 
@@ -124,7 +123,7 @@ SCENARIOS: dict[str, dict[str, Any]] = {
         "metaflow": {"enableSagemaker": False},
         "network": {"natGateways": "none"},
         "studio": {"enabled": False},
-        "mlflow": {"auth": "basic", "images": IMAGES},
+        "mlflow": {"auth": "basic", "images": MLFLOW_IMAGES},
     },
     "firewall": {"metaflow": NAMED, "waf": {"enabled": True}},
     "further rights of jobs": {"metaflow": {"batch": {"additionalWorkerPolicyArn": WORKER}}},

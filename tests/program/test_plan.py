@@ -12,6 +12,7 @@ from cli.plan.picture import picture
 from cli.plan.recorder import record
 from cli.plan.stack_file import read_stack
 from cli.plan.tree import counts, tree
+from tests.images import MLFLOW_IMAGES
 from tests.program.conftest import ROOT, STACKS, Plan
 
 
@@ -54,8 +55,7 @@ def test_plan_writes_what_it_found_without_secrets(tmp_path: Path, capsys: pytes
 
 
 def _with_password() -> dict[str, object]:
-    images = {"mlflow": "example.com/mlflow:1", "nginx": "example.com/nginx:1"}
-    return {"auth": "basic", "images": images, "password": {"secure": "v1:encrypted"}}
+    return {"auth": "basic", "images": MLFLOW_IMAGES, "password": {"secure": "v1:encrypted"}}
 
 
 def test_an_unknown_stack_is_named_with_those_there_are() -> None:

@@ -14,11 +14,12 @@ from cli.costs.page import SAMPLE_LACKS
 from cli.costs.prices import FREE, PRICES, SECRET_CHECKS
 from cli.plan.recorder import Resource, record
 from cli.plan.stack_file import read_stack
+from tests.images import METAFLOW_IMAGES, MLFLOW_IMAGES
 
 ROOT = Path(__file__).parents[2]
-IMAGES = {"images": {"mlflow": "example.com/mlflow:1", "nginx": "example.com/nginx:1"}}
+IMAGES = {"images": MLFLOW_IMAGES}
 METAFLOW = {
-    "images": {"service": "example.com/metaflow:1", "job": "example.com/job:1"},
+    "images": METAFLOW_IMAGES,
     "notebook": {"platformIdentifier": "notebook-al2-v3"},
 }
 WITHOUT_METAFLOW = {"metaflow": {"enabled": False}}

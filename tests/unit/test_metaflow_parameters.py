@@ -22,6 +22,7 @@ from settings.metaflow import MetaflowSettings
 from settings.model import Settings
 from settings.network import NetworkSettings
 from settings.presets import PRESETS
+from tests.images import METAFLOW_IMAGES
 from tests.program.test_every_stack import CERTIFICATE
 from tests.program.test_keys_do_something import keys
 
@@ -80,10 +81,9 @@ RESOURCES = (
 """What the template (last updated 2021-10-26) has, by its logical names."""
 
 WITHOUT = {"mlplatform:metaflow": {"enabled": False}}
-IMAGES = {"service": "example.com/metaflow:2.5.1", "job": "example.com/metaflow-job:3.12"}
 POLICY = "arn:aws:iam::123456789012:policy/more"
 EVERYTHING: dict[str, Any] = {
-    "images": IMAGES,
+    "images": METAFLOW_IMAGES,
     "enableUI": True,
     "publicDomainName": "metaflow.example.com",
     "certificateArn": CERTIFICATE,
@@ -171,7 +171,7 @@ def test_the_defaults_on_the_page_are_the_models_and_what_dev_changes() -> None:
 def test_each_output_of_the_template_is_exported_and_conditional_ones_on_their_condition() -> None:
     assert set(OUTPUTS) <= set(everything().outputs)
     conditional = {NAME.findall(row[0])[0] for row in rows("Outputs") if not row[4].startswith("always")}
-    tokens = {"images": IMAGES, "apiBasicAuth": False, "enableSagemaker": False}
+    tokens = {"images": METAFLOW_IMAGES, "apiBasicAuth": False, "enableSagemaker": False}
     least = record(ROOT, read_stack(ROOT, "local", {"mlplatform:metaflow": tokens})).outputs
     assert set(OUTPUTS) - set(least) == conditional
     own = set(everything().outputs) - set(record(ROOT, read_stack(ROOT, "local", WITHOUT)).outputs) - set(OUTPUTS)
@@ -250,7 +250,7 @@ def test_the_guides_configurations_are_taken() -> None:
     blocks = [yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", GUIDE, re.DOTALL)]
     assert len(blocks) == 5
     for block in blocks:
-        given = {"images": IMAGES, **block["mlplatform:metaflow"]}
+        given = {"images": METAFLOW_IMAGES, **block["mlplatform:metaflow"]}
         given |= {"certificateArn": CERTIFICATE} if "certificateArn" in given else {}
         domain = {"name": "ml.example.com", "dns": "manual"} if "certificateArn" not in given else {}
         assert parse_settings({"environment": "prod", "metaflow": given, "domain": domain}).metaflow.enabled

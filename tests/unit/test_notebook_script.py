@@ -267,16 +267,17 @@ def test_an_instance_on_which_nothing_was_opened_is_stopped(run: Run) -> None:
 @pytest.mark.parametrize(
     ("sessions", "terminals"),
     [
-        ([session(90), session(90, "busy")], []),
-        ([session(90), session(0)], []),
-        ([session(90)], [terminal(0)]),
+        ([(90, "idle"), (90, "busy")], []),
+        ([(90, "idle"), (0, "idle")], []),
+        ([(90, "idle")], [0]),
     ],
     ids=["a busy kernel", "a kernel that has just worked", "a terminal that has just worked"],
 )
 def test_an_instance_on_which_somebody_works_is_left(
-    run: Run, jupyter: Jupyter, sessions: list[dict[str, Any]], terminals: list[dict[str, Any]]
+    run: Run, jupyter: Jupyter, sessions: list[tuple[int, str]], terminals: list[int]
 ) -> None:
-    jupyter.sessions, jupyter.terminals = sessions, terminals
+    jupyter.sessions = [session(minutes, state) for minutes, state in sessions]
+    jupyter.terminals = [terminal(minutes) for minutes in terminals]
     done, status = run(minutes=10)
     assert (done.returncode, status) == (0, "InService")
     assert done.stdout.startswith("last work: 20")
