@@ -11,6 +11,7 @@ from components.encryption import Encryption
 from components.fargate import Container, Scaling, Service, Task, define_task, run_service, scale
 from components.http_api import HttpApi, Tokens
 from components.images import ContainerImages
+from components.logs import log_group
 from components.mlflow_routes import PrivateLink, private_integration
 from components.mlflow_service import MlflowService
 from components.mlflow_service.containers import (
@@ -102,13 +103,8 @@ class AiGateway(Component):
         parameter = tokens_parameter(
             self, f"{name}-tokens", path=self._tokens_parameter, tokens=args.tokens, encryption=args.encryption
         )
-        logs = aws.cloudwatch.LogGroup(
-            name,
-            name=self._log_group,
-            retention_in_days=settings.log_retention_days,
-            kms_key_id=args.encryption.key_arn,
-            tags=self.merged_tags(self._log_group),
-            opts=self._child,
+        logs = log_group(
+            self, name, self._log_group, retention_days=settings.log_retention_days, key_arn=args.encryption.key_arn
         )
         discovery = aws.servicediscovery.Service(
             name,

@@ -8,6 +8,7 @@ import pulumi_random as random
 
 from components.base import Component, Deployment
 from components.encryption import Encryption
+from components.logs import log_group
 from components.network import Network
 from components.roles import Role, RoleArgs
 from components.security_group import connect, security_group
@@ -180,13 +181,12 @@ class Database(Component):
         """RDS would make them itself, without retention and key."""
         kind = "cluster" if self._settings.engine.is_aurora else "instance"
         return [
-            aws.cloudwatch.LogGroup(
+            log_group(
+                self,
                 f"{name}-{log}",
-                name=f"/aws/rds/{kind}/{self._identifier}/{log}",
-                retention_in_days=self._settings.log_retention_days,
-                kms_key_id=self._key_arn,
-                tags=self.merged_tags(f"{name}-{log}"),
-                opts=self._child,
+                f"/aws/rds/{kind}/{self._identifier}/{log}",
+                retention_days=self._settings.log_retention_days,
+                key_arn=self._key_arn,
             )
             for log in LOG_EXPORTS[self._settings.engine]
         ]

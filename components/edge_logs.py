@@ -8,6 +8,7 @@ import pulumi_aws as aws
 from components.base import Component, Deployment
 from components.edge import EDGE_REGION, Edge
 from components.encryption import Encryption
+from components.logs import log_group
 from lib.documents.logs import vended_log_delivery
 
 NAME_LIMIT = 60
@@ -48,12 +49,12 @@ class EdgeLogs(Component):
         names, target = args.deployment.names, replace(args.deployment.target, region=EDGE_REGION)
         self._edge = args.edge.provider
         log_name = names.path("cloudfront")
-        group = aws.cloudwatch.LogGroup(
+        group = log_group(
+            self,
             name,
-            name=log_name,
-            retention_in_days=args.retention_days,
-            kms_key_id=args.encryption.key_arn if self._edge is None else None,
-            tags=self.merged_tags(log_name),
+            log_name,
+            retention_days=args.retention_days,
+            key_arn=args.encryption.key_arn if self._edge is None else None,
             opts=self._options(provider=self._edge),
         )
         permission = aws.cloudwatch.LogResourcePolicy(

@@ -8,6 +8,7 @@ import pulumi_aws as aws
 from components.base import Component, Deployment
 from components.edge import EDGE_REGION, Edge
 from components.encryption import Encryption
+from components.logs import log_group
 from lib.documents.logs import vended_log_delivery
 from settings.waf import WafSettings
 
@@ -74,12 +75,12 @@ class Firewall(Component):
         # AWS prescribes how the name begins (AWS WAF developer guide, "Sending web ACL traffic logs to a CloudWatch
         # Logs log group").
         log_name = f"aws-waf-logs-{physical}"
-        logs = aws.cloudwatch.LogGroup(
+        logs = log_group(
+            self,
             name,
-            name=log_name,
-            retention_in_days=self._args.settings.log_retention_days,
-            kms_key_id=None if provider else self._args.encryption.key_arn,
-            tags=self.merged_tags(log_name),
+            log_name,
+            retention_days=self._args.settings.log_retention_days,
+            key_arn=None if provider else self._args.encryption.key_arn,
             opts=here,
         )
         target = self._deployment.target

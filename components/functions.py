@@ -10,6 +10,7 @@ import pulumi_aws as aws
 
 from components.base import Component
 from components.encryption import Encryption
+from components.logs import log_group
 from components.roles import Role, RoleArgs
 from lib.documents.functions import function_policy
 from lib.functions import archive
@@ -73,13 +74,8 @@ def make_function(owner: Component, name: str, function: Function) -> aws.lambda
     """
     deployment, physical = owner.deployment, owner.deployment.names.of(function.suffix)
     child = pulumi.ResourceOptions(parent=owner)
-    logs = aws.cloudwatch.LogGroup(
-        name,
-        name=function.log_path,
-        retention_in_days=function.log_retention_days,
-        kms_key_id=function.encryption.key_arn,
-        tags=owner.merged_tags(function.log_path),
-        opts=child,
+    logs = log_group(
+        owner, name, function.log_path, retention_days=function.log_retention_days, key_arn=function.encryption.key_arn
     )
     role = Role(
         name,

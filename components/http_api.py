@@ -10,6 +10,7 @@ import pulumi_aws as aws
 from components.base import Component, Deployment
 from components.dns import AliasTarget
 from components.encryption import Encryption
+from components.logs import log_group
 
 ACCESS_LOG = {
     "requestId": "$context.requestId",
@@ -181,13 +182,12 @@ class HttpApi(Component):
 
     def _stage(self, name: str, args: HttpApiArgs) -> aws.apigatewayv2.Stage:
         log_name = args.deployment.names.path(args.suffix)
-        logs = aws.cloudwatch.LogGroup(
+        logs = log_group(
+            self,
             f"{name}-access",
-            name=log_name,
-            retention_in_days=args.traffic.log_retention_days,
-            kms_key_id=args.encryption.key_arn,
-            tags=self.merged_tags(log_name),
-            opts=self._child,
+            log_name,
+            retention_days=args.traffic.log_retention_days,
+            key_arn=args.encryption.key_arn,
         )
         return aws.apigatewayv2.Stage(
             name,

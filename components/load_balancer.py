@@ -1,7 +1,8 @@
-"""The internal load balancer in front of MLflow."""
+"""The internal load balancer in front of MLflow, and what it has in common with others."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import pulumi
 import pulumi_aws as aws
@@ -15,6 +16,56 @@ from settings.api import LoadBalancerSettings
 HEALTH_PATH = "/elb-status"
 """Answers without authentication; the sample's path, which `services/nginx` serves."""
 TLS_POLICY = "ELBSecurityPolicy-TLS13-1-2-2021-06"
+
+
+def target_group(
+    owner: Component,
+    name: str,
+    network: Network,
+    *,
+    port: int,
+    health_path: str,
+    protocol: Literal["HTTP", "TCP"] = "HTTP",
+    healthy_codes: str = "200",
+    interval_seconds: int = 10,
+) -> aws.lb.TargetGroup:
+    """A target group of tasks on Fargate, which are asked by HTTP how they are.
+
+    Args:
+        owner: Component that it belongs to.
+        name: Name of the resource.
+        network: Where the tasks run.
+        port: Port of the tasks.
+        health_path: What they are asked.
+        protocol: `TCP` behind a Network Load Balancer, whose address the tasks then see.
+        healthy_codes: What a healthy task answers, as `200` or `200,202`.
+        interval_seconds: Seconds between two questions.
+    """
+    return aws.lb.TargetGroup(
+        name,
+        vpc_id=network.vpc_id,
+        target_type="ip",
+        port=port,
+        protocol=protocol,
+        preserve_client_ip="false" if protocol == "TCP" else None,
+        deregistration_delay=30,
+        health_check={
+            "protocol": "HTTP",
+            "path": health_path,
+            "matcher": healthy_codes,
+            "interval": interval_seconds,
+            "timeout": 5,
+            "healthy_threshold": 2,
+            "unhealthy_threshold": 3,
+        },
+        tags=owner.merged_tags(name),
+        opts=pulumi.ResourceOptions(parent=owner),
+    )
+
+
+def access_logs(bucket: pulumi.Input[str] | None) -> aws.lb.LoadBalancerAccessLogsArgsDict | None:
+    """Access logs of an Application Load Balancer in a bucket, if there is one."""
+    return None if bucket is None else {"bucket": bucket, "prefix": LOAD_BALANCER_PREFIX, "enabled": True}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,32 +129,13 @@ class LoadBalancer(Component):
             security_groups=[group.id],
             idle_timeout=settings.idle_timeout_seconds,
             drop_invalid_header_fields=True,
-            access_logs=(
-                {"bucket": args.log_bucket, "prefix": LOAD_BALANCER_PREFIX, "enabled": True}
-                if args.log_bucket is not None
-                else None
-            ),
+            access_logs=access_logs(args.log_bucket),
             enable_deletion_protection=args.deployment.protection.deletion_protection,
             tags=self.merged_tags(name),
             opts=self._child,
         )
-        targets = aws.lb.TargetGroup(
-            name,
-            vpc_id=args.network.vpc_id,
-            target_type="ip",
-            port=args.target_port,
-            protocol="HTTP",
-            deregistration_delay=30,
-            health_check={
-                "path": HEALTH_PATH,
-                "matcher": "200",
-                "interval": 30,
-                "timeout": 5,
-                "healthy_threshold": 2,
-                "unhealthy_threshold": 3,
-            },
-            tags=self.merged_tags(name),
-            opts=self._child,
+        targets = target_group(
+            self, name, args.network, port=args.target_port, health_path=HEALTH_PATH, interval_seconds=30
         )
         self.listener = self._listener(name, args.certificate, balancer.arn, targets.arn)
         self.listener_arn = self.listener.arn

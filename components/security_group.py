@@ -1,5 +1,7 @@
 """Security groups whose rules name other groups, never address ranges of the VPC."""
 
+from collections.abc import Mapping
+
 import pulumi
 import pulumi_aws as aws
 
@@ -7,7 +9,12 @@ from components.base import Component
 
 
 def security_group(
-    owner: Component, name: str, *, vpc_id: pulumi.Input[str], description: str
+    owner: Component,
+    name: str,
+    *,
+    vpc_id: pulumi.Input[str],
+    description: str,
+    tags: Mapping[str, str] | None = None,
 ) -> aws.ec2.SecurityGroup:
     """A security group without rules; `connect` and `egress_https` add them."""
     return aws.ec2.SecurityGroup(
@@ -16,7 +23,7 @@ def security_group(
         description=description,
         # Rules are resources of their own; without this a group that others refer to cannot be deleted.
         revoke_rules_on_delete=True,
-        tags=owner.merged_tags(name),
+        tags=owner.merged_tags(name, **(tags or {})),
         opts=pulumi.ResourceOptions(parent=owner),
     )
 

@@ -9,6 +9,7 @@ import pulumi_aws as aws
 
 from components.base import Component, Deployment
 from components.encryption import Encryption
+from components.logs import log_group
 from lib.documents.logs import event_delivery
 
 
@@ -42,7 +43,7 @@ class Alarms(Component):
         self._blocked_queues(f"{name}-blocked", args)
         self._alarm(
             f"{name}-migration",
-            "metaflow-migration-failed",
+            args.deployment.names.of("metaflow-migration-failed"),
             "The schema of Metaflow's metadata service could not be migrated: see the function's log",
             namespace="AWS/Lambda",
             metric="Errors",
@@ -69,14 +70,7 @@ class Alarms(Component):
             tags=self.merged_tags(physical),
             opts=self._child,
         )
-        logs = aws.cloudwatch.LogGroup(
-            name,
-            name=log_name,
-            retention_in_days=args.log_retention_days,
-            kms_key_id=args.encryption.key_arn,
-            tags=self.merged_tags(log_name),
-            opts=self._child,
-        )
+        logs = log_group(self, name, log_name, retention_days=args.log_retention_days, key_arn=args.encryption.key_arn)
         permission = aws.cloudwatch.LogResourcePolicy(
             name,
             policy_name=physical,
@@ -98,7 +92,7 @@ class Alarms(Component):
     def _alarm(
         self,
         name: str,
-        suffix: str,
+        physical: str,
         description: str,
         *,
         namespace: str,
@@ -106,7 +100,6 @@ class Alarms(Component):
         dimensions: dict[str, pulumi.Input[str]],
     ) -> None:
         """Rings at the first event and ends five minutes later without another."""
-        physical = suffix if suffix.startswith(self._deployment.names.prefix) else self._deployment.names.of(suffix)
         aws.cloudwatch.MetricAlarm(
             name,
             name=physical,

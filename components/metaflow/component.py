@@ -151,16 +151,16 @@ class Metaflow(Component):
             opts=self._child,
         )
         service.allow(self, f"{name}-jobs", computing.security_group_id)
-        aliases: dict[str, AliasTarget | None] = {}
-        rest = self._rest_gateway(f"{name}-api", service, aliases) if settings.api_basic_auth else None
-        self.service_url = rest.url if rest else self._http_gateway(f"{name}-api", service, aliases)
+        rest = self._rest_gateway(f"{name}-api", service) if settings.api_basic_auth else None
+        api = rest or self._http_gateway(f"{name}-api", service)
+        self.service_url = pulumi.Output.concat(api.url, "/")
         ui = self._ui(f"{name}-ui", database, datastore, service) if settings.enable_ui else None
-        if ui is not None and args.settings.hosts.metaflowui is not None:
-            aliases[args.settings.hosts.metaflowui] = ui.alias
-        self.aliases = {host: target for host, target in aliases.items() if target is not None}
+        hosts = args.settings.hosts
+        aliases = {hosts.metaflow: api.alias, hosts.metaflowui: ui.alias if ui else None}
+        self.aliases = {host: target for host, target in aliases.items() if host and target}
         self.ui_url = ui.url if ui else None
         self.databases = {database.managed_secret.database_arn: database.arn}
-        config = self.config = self._config(datastore, computing, orchestrating, service)
+        config = self.config = self._config(flows, datastore, computing, orchestrating, service)
         notebook = self._notebook(f"{name}-notebook", flows, service, config) if settings.enable_sagemaker else None
         user_role = self._user_role(f"{name}-user", flows) if settings.custom_role else None
         Alarms(
@@ -175,11 +175,10 @@ class Metaflow(Component):
             ),
             opts=self._child,
         )
-        queue = next(iter(computing.queues.values()))
         documented: dict[str, pulumi.Input[Any] | None] = {
             "MetaflowDataStoreS3Url": datastore.root,
             "MetaflowDataToolsS3Url": datastore.data_root,
-            "BatchJobQueueArn": queue,
+            "BatchJobQueueArn": computing.default_queue_arn,
             "ECSJobRoleForBatchJobs": computing.job_role_arn,
             "ServiceUrl": self.service_url,
             "InternalServiceUrl": service.internal_url,
@@ -225,11 +224,11 @@ class Metaflow(Component):
             events_role_arn=events_role,
         )
 
-    def _rest_gateway(self, name: str, service: MetadataService, aliases: dict[str, AliasTarget | None]) -> RestGateway:
-        args, host = self._args, self._args.settings.hosts.metaflow
+    def _rest_gateway(self, name: str, service: MetadataService) -> RestGateway:
+        args = self._args
         if service.load_balancer is None:
             raise ValueError(f"{name}: a REST API leads to a load balancer; set metaflow.service.integration")
-        gateway = RestGateway(
+        return RestGateway(
             name,
             RestGatewayArgs(
                 deployment=args.deployment,
@@ -237,21 +236,16 @@ class Metaflow(Component):
                 iam=args.settings.iam,
                 encryption=args.encryption,
                 load_balancer=service.load_balancer,
-                host=host,
+                host=args.settings.hosts.metaflow,
                 certificate_arn=args.regional_certificate,
                 web_acl_arn=args.firewall.regional_arn if args.firewall else None,
             ),
             opts=self._child,
         )
-        if host is not None:
-            aliases[host] = gateway.alias
-        return gateway
 
-    def _http_gateway(
-        self, name: str, service: MetadataService, aliases: dict[str, AliasTarget | None]
-    ) -> pulumi.Output[str]:
+    def _http_gateway(self, name: str, service: MetadataService) -> HttpApi:
         """An HTTP API on which every route asks for a token of the platform's users."""
-        args, host = self._args, self._args.settings.hosts.metaflow
+        args = self._args
         if args.front_door is None:
             raise ValueError(f"{name}: there are no users; set identity.mode, or metaflow.apiBasicAuth to true")
         api = HttpApi(
@@ -262,7 +256,7 @@ class Metaflow(Component):
                 description="Metaflow's metadata service",
                 traffic=self._settings.gateway,
                 encryption=args.encryption,
-                host=host,
+                host=args.settings.hosts.metaflow,
                 certificate_arn=args.regional_certificate,
             ),
             opts=self._child,
@@ -271,9 +265,7 @@ class Metaflow(Component):
         integration = private_integration(name, api, link=args.link, uri=service.integration_uri)
         authorizer = api.authorizer(name, args.front_door.tokens)
         api.route(f"{name}-proxy", "ANY /{proxy+}", integration, authorizer)
-        if host is not None:
-            aliases[host] = api.alias
-        return api.url.apply(lambda url: f"{url}/")
+        return api
 
     def _ui(self, name: str, database: Database, datastore: Datastore, service: MetadataService) -> Ui:
         args, settings = self._args, self._settings
@@ -304,7 +296,12 @@ class Metaflow(Component):
         )
 
     def _config(
-        self, datastore: Datastore, computing: Compute, orchestrating: Orchestration, service: MetadataService
+        self,
+        flows: Flows,
+        datastore: Datastore,
+        computing: Compute,
+        orchestrating: Orchestration,
+        service: MetadataService,
     ) -> dict[str, pulumi.Input[str]]:
         """Metaflow's configuration file: everything but the key or token by which a client proves who it is."""
         return {
@@ -314,13 +311,13 @@ class Metaflow(Component):
             "METAFLOW_DEFAULT_METADATA": "service",
             "METAFLOW_SERVICE_URL": self.service_url,
             "METAFLOW_SERVICE_INTERNAL_URL": service.internal_url,
-            "METAFLOW_BATCH_JOB_QUEUE": next(iter(computing.queues.values())),
+            "METAFLOW_BATCH_JOB_QUEUE": computing.default_queue_arn,
             "METAFLOW_BATCH_CONTAINER_IMAGE": self._args.images.uris[JOB_IMAGE],
             "METAFLOW_BATCH_EMIT_TAGS": "1",
             "METAFLOW_ECS_S3_ACCESS_IAM_ROLE": computing.job_role_arn,
             "METAFLOW_ECS_FARGATE_EXECUTION_ROLE": computing.execution_role_arn,
             "METAFLOW_SFN_IAM_ROLE": orchestrating.step_functions_role_arn,
-            "METAFLOW_SFN_STATE_MACHINE_PREFIX": self._deployment.names.of("metaflow", limit=40),
+            "METAFLOW_SFN_STATE_MACHINE_PREFIX": flows.state_machine_prefix,
             "METAFLOW_SFN_EXECUTION_LOG_GROUP_ARN": orchestrating.log_group_arn,
             "METAFLOW_SFN_DYNAMO_DB_TABLE": orchestrating.table_name,
             "METAFLOW_EVENTS_SFN_ACCESS_IAM_ROLE": orchestrating.events_role_arn,

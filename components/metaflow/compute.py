@@ -8,6 +8,7 @@ import pulumi_aws as aws
 
 from components.base import Component, Deployment
 from components.encryption import Encryption
+from components.logs import log_group
 from components.network import Network
 from components.roles import Role, RoleArgs, role_arn
 from components.security_group import security_group
@@ -80,7 +81,9 @@ class Compute(Component):
     """
 
     queues: Mapping[str, pulumi.Output[str]]
-    """ARNs of the job queues by name, the default first."""
+    """ARNs of the job queues by name."""
+    default_queue_arn: pulumi.Output[str]
+    """ARN of the first of them, which clients use unless told otherwise."""
     job_role_arn: pulumi.Output[str]
     """`METAFLOW_ECS_S3_ACCESS_IAM_ROLE`."""
     execution_role_arn: pulumi.Output[str]
@@ -106,6 +109,7 @@ class Compute(Component):
         self.queues = {
             queue.name: self._queue(f"{name}-{queue.name}", queue, environments) for queue in args.settings.job_queues
         }
+        self.default_queue_arn = next(iter(self.queues.values()))
         self.register_outputs({"queues": dict(self.queues), "job_role_arn": self.job_role_arn})
 
     def _job_log_group(self, name: str) -> None:
@@ -121,13 +125,12 @@ class Compute(Component):
                     f"mlplatform:metaflow.batch.createJobLogGroup = true: {JOB_LOG_GROUP} is there already, and not of "
                     "this stack; set it to false to leave the group as it is"
                 )
-        aws.cloudwatch.LogGroup(
+        log_group(
+            self,
             f"{name}-jobs",
-            name=JOB_LOG_GROUP,
-            retention_in_days=self._args.settings.log_retention_days,
-            kms_key_id=self._args.encryption.key_arn,
-            tags=self.merged_tags(JOB_LOG_GROUP),
-            opts=self._child,
+            JOB_LOG_GROUP,
+            retention_days=self._args.settings.log_retention_days,
+            key_arn=self._args.encryption.key_arn,
         )
 
     def _job_role(self, name: str) -> pulumi.Output[str]:
@@ -215,15 +218,14 @@ class Compute(Component):
     def _environment(
         self, name: str, settings: ComputeEnvironmentSettings, profile: pulumi.Output[str] | None
     ) -> aws.batch.ComputeEnvironment:
-        network = self._args.network
         resources: aws.batch.ComputeEnvironmentComputeResourcesArgsDict = {
             "type": settings.type.value,
             "max_vcpus": settings.maxv_cpus,
-            "subnets": network.private_subnet_ids,
+            "subnets": self._args.network.private_subnet_ids,
             "security_group_ids": [self.security_group_id],
         }
         if profile is not None and not settings.type.is_fargate:
-            resources |= self._instances(name, settings, profile)
+            resources = self._instances(name, settings, profile, resources)
         return aws.batch.ComputeEnvironment(
             name,
             # A replacement needs a name of its own, as it is there before the old one goes.
@@ -242,14 +244,15 @@ class Compute(Component):
         )
 
     def _instances(
-        self, name: str, settings: ComputeEnvironmentSettings, profile: pulumi.Output[str]
+        self,
+        name: str,
+        settings: ComputeEnvironmentSettings,
+        profile: pulumi.Output[str],
+        common: aws.batch.ComputeEnvironmentComputeResourcesArgsDict,
     ) -> aws.batch.ComputeEnvironmentComputeResourcesArgsDict:
         template = self._launch_template(name, settings)
         resources: aws.batch.ComputeEnvironmentComputeResourcesArgsDict = {
-            "type": settings.type.value,
-            "max_vcpus": settings.maxv_cpus,
-            "subnets": self._args.network.private_subnet_ids,
-            "security_group_ids": [self.security_group_id],
+            **common,
             "min_vcpus": settings.minv_cpus,
             "desired_vcpus": settings.desiredv_cpus,
             "instance_types": settings.instance_types,

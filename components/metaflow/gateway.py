@@ -11,6 +11,7 @@ from components.base import Component, Deployment
 from components.dns import AliasTarget
 from components.encryption import Encryption
 from components.http_api import ACCESS_LOG
+from components.logs import log_group
 from components.metaflow.load_balancer import InternalLoadBalancer
 from components.roles import Role, RoleArgs
 from lib.documents.metaflow import api_logs_policy, api_policy
@@ -64,7 +65,7 @@ class RestGateway(Component):
     """A regional REST API with TLS and an API key: usage plan with throttle and quota, access log, address ranges."""
 
     url: pulumi.Output[str]
-    """`METAFLOW_SERVICE_URL`, with a slash at its end."""
+    """Address, without a slash at its end."""
     api_key_id: pulumi.Output[str]
     """Id of the key (`ApiKeyId`); its value is read from API Gateway by who may."""
     alias: AliasTarget | None
@@ -90,10 +91,10 @@ class RestGateway(Component):
             aws.wafv2.WebAclAssociation(name, resource_arn=stage.arn, web_acl_arn=args.web_acl_arn, opts=self._child)
         self.alias = None
         if args.host is None:
-            self.url = pulumi.Output.concat(stage.invoke_url, "/")
+            self.url = stage.invoke_url
         else:
             self.alias = self._named(name, args.host, api, stage)
-            self.url = pulumi.Output.from_input(f"https://{args.host}/")
+            self.url = pulumi.Output.from_input(f"https://{args.host}")
         self.register_outputs({"url": self.url, "api_key_id": self.api_key_id})
 
     def _deployment_of(self, name: str, api: aws.apigateway.RestApi) -> aws.apigateway.Deployment:
@@ -149,13 +150,12 @@ class RestGateway(Component):
     ) -> aws.apigateway.Stage:
         settings = self._args.settings
         log_name = self._deployment.names.path("metaflow/api")
-        logs = aws.cloudwatch.LogGroup(
+        logs = log_group(
+            self,
             f"{name}-access",
-            name=log_name,
-            retention_in_days=settings.log_retention_days,
-            kms_key_id=self._args.encryption.key_arn,
-            tags=self.merged_tags(log_name),
-            opts=self._child,
+            log_name,
+            retention_days=settings.log_retention_days,
+            key_arn=self._args.encryption.key_arn,
         )
         account = self._account(name) if settings.cloudwatch_role is CloudWatchRole.CREATE else None
         stage = aws.apigateway.Stage(

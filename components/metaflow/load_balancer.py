@@ -6,6 +6,7 @@ import pulumi
 import pulumi_aws as aws
 
 from components.base import Component, Deployment
+from components.load_balancer import target_group
 from components.network import Network
 from components.security_group import security_group
 
@@ -63,26 +64,7 @@ class InternalLoadBalancer(Component):
             tags=self.merged_tags(name),
             opts=self._child,
         )
-        targets = aws.lb.TargetGroup(
-            name,
-            vpc_id=args.network.vpc_id,
-            target_type="ip",
-            port=args.target_port,
-            protocol="TCP",
-            preserve_client_ip="false",
-            deregistration_delay=30,
-            health_check={
-                "protocol": "HTTP",
-                "path": HEALTH_PATH,
-                "matcher": "200",
-                "interval": 10,
-                "timeout": 5,
-                "healthy_threshold": 2,
-                "unhealthy_threshold": 3,
-            },
-            tags=self.merged_tags(name),
-            opts=self._child,
-        )
+        targets = target_group(self, name, args.network, port=args.target_port, health_path=HEALTH_PATH, protocol="TCP")
         self.listener = aws.lb.Listener(
             name,
             load_balancer_arn=balancer.arn,

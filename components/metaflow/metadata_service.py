@@ -11,6 +11,7 @@ from components.database import Database
 from components.encryption import Encryption
 from components.fargate import TEMPORARY, Scaling, Service, Task, define_task, run_service, scale
 from components.images import ContainerImages
+from components.logs import log_group
 from components.metaflow.containers import METADATA, METADATA_PORT, MIGRATION, STREAM, Common, metadata, migration
 from components.metaflow.load_balancer import PORT, InternalLoadBalancer, InternalLoadBalancerArgs
 from components.metaflow.migration import Migration, MigrationArgs
@@ -87,8 +88,6 @@ class MetadataService(Component):
     """Name of the function that migrates (`MigrationFunctionName`)."""
     common: Common
     """What its containers have in common, for the UI's."""
-    log_group_ready: pulumi.Resource
-    """The log group that they write to."""
     execution_role_arn: pulumi.Output[str]
     """Role with which ECS starts its tasks, and the UI's."""
 
@@ -96,27 +95,24 @@ class MetadataService(Component):
         super().__init__(name, "metaflow", args.deployment, opts)
         self._args = args
         names, settings = args.deployment.names, args.settings.service
-        log_group = names.path("metaflow/service")
         self.common = Common(
             target=args.deployment.target,
             image=args.images.uris[IMAGE],
             database_parameter=names.path("metaflow/database"),
             database_pauses=args.settings.database.auto_pauses,
             dual_stack=args.network.ipv6,
-            log_group=log_group,
+            log_group=names.path("metaflow/service"),
         )
         self._group = security_group(self, name, vpc_id=args.network.vpc_id, description="Metaflow's metadata service")
         args.network.allow_aws_apis(self, name, self._group.id)
         args.database.allow(self, f"{name}-database", self._group.id)
-        logs = aws.cloudwatch.LogGroup(
+        logs = log_group(
+            self,
             name,
-            name=log_group,
-            retention_in_days=settings.log_retention_days,
-            kms_key_id=args.encryption.key_arn,
-            tags=self.merged_tags(log_group),
-            opts=self._child,
+            self.common.log_group,
+            retention_days=settings.log_retention_days,
+            key_arn=args.encryption.key_arn,
         )
-        self.log_group_ready = logs
         parameter = args.database.address_parameter(self, f"{name}-database", self.common.database_parameter)
         self.execution_role_arn, task_role_arn = self._roles(name)
         # A cluster of Aurora is there long before its first instance, and a migration does not wait that long.

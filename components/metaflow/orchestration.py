@@ -7,6 +7,7 @@ import pulumi_aws as aws
 
 from components.base import Component, Deployment
 from components.encryption import Encryption
+from components.logs import log_group
 from components.roles import Role, RoleArgs, role_arn
 from lib.documents.logs import vended_log_delivery
 from lib.documents.metaflow import Flows, events_policy, step_functions_policy
@@ -106,14 +107,7 @@ class Orchestration(Component):
     def _log_group(self, name: str, args: OrchestrationArgs) -> pulumi.Output[str]:
         names = args.deployment.names
         physical = names.path("metaflow/executions")
-        group = aws.cloudwatch.LogGroup(
-            name,
-            name=physical,
-            retention_in_days=args.log_retention_days,
-            kms_key_id=args.encryption.key_arn,
-            tags=self.merged_tags(physical),
-            opts=self._child,
-        )
+        group = log_group(self, name, physical, retention_days=args.log_retention_days, key_arn=args.encryption.key_arn)
         permission = aws.cloudwatch.LogResourcePolicy(
             name,
             policy_name=names.of("metaflow-executions"),

@@ -13,7 +13,7 @@ from components.encryption import Encryption
 from components.fargate import TEMPORARY, Service, Task, define_task, run_service
 from components.identity.pool import UserPool
 from components.images import ContainerImages
-from components.load_balancer import TLS_POLICY
+from components.load_balancer import TLS_POLICY, access_logs, target_group
 from components.metaflow.containers import CACHE, UI, UI_PATH, UI_PORT, ui
 from components.metaflow.datastore import Datastore
 from components.metaflow.metadata_service import IMAGE, MetadataService
@@ -21,7 +21,6 @@ from components.mlflow_service import MlflowService
 from components.network import Network
 from components.roles import Role, RoleArgs
 from components.security_group import connect, egress_https, security_group
-from lib.documents.bucket import LOAD_BALANCER_PREFIX
 from lib.documents.metaflow import read_datastore, service_policy
 from lib.iam import service_trust
 from lib.identity import login_domain
@@ -109,7 +108,7 @@ class Ui(Component):
             purpose="Load balancer to Metaflow's UI",
         )
         balancer = self._load_balancer(name, front)
-        targets = self._targets(name)
+        targets = target_group(self, name, args.network, port=UI_PORT, health_path=HEALTH_PATH, healthy_codes="200,202")
         listener = self._listener(name, balancer, targets, self._client_of_pool(name))
         run_service(
             self,
@@ -142,13 +141,12 @@ class Ui(Component):
         self.register_outputs({"url": self.url, "dns_name": self.dns_name})
 
     def _front_group(self, name: str) -> aws.ec2.SecurityGroup:
-        group = aws.ec2.SecurityGroup(
+        group = security_group(
+            self,
             name,
             vpc_id=self._args.network.vpc_id,
             description="Public load balancer of Metaflow's UI",
-            revoke_rules_on_delete=True,
-            tags=self.merged_tags(name, **{PUBLIC_TAG: "true"}),
-            opts=self._child,
+            tags={PUBLIC_TAG: "true"},
         )
         for at, cidr in enumerate(self._args.settings.ui.allowed_cidrs, start=1):
             aws.vpc.SecurityGroupIngressRule(
@@ -177,32 +175,8 @@ class Ui(Component):
             subnets=args.network.public_subnet_ids,
             security_groups=[group.id],
             drop_invalid_header_fields=True,
-            access_logs=(
-                {"bucket": args.log_bucket, "prefix": LOAD_BALANCER_PREFIX, "enabled": True}
-                if args.log_bucket is not None
-                else None
-            ),
+            access_logs=access_logs(args.log_bucket),
             enable_deletion_protection=args.deployment.protection.deletion_protection,
-            tags=self.merged_tags(name),
-            opts=self._child,
-        )
-
-    def _targets(self, name: str) -> aws.lb.TargetGroup:
-        return aws.lb.TargetGroup(
-            name,
-            vpc_id=self._args.network.vpc_id,
-            target_type="ip",
-            port=UI_PORT,
-            protocol="HTTP",
-            deregistration_delay=30,
-            health_check={
-                "path": HEALTH_PATH,
-                "matcher": "200,202",
-                "interval": 10,
-                "timeout": 5,
-                "healthy_threshold": 2,
-                "unhealthy_threshold": 3,
-            },
             tags=self.merged_tags(name),
             opts=self._child,
         )

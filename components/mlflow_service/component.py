@@ -15,6 +15,7 @@ from components.fargate import Scaling, Service, Task, define_task, run_service,
 from components.http_api import Tokens
 from components.images import ContainerImages
 from components.load_balancer import LoadBalancer
+from components.logs import log_group
 from components.mlflow_service.containers import IMAGES, NGINX, VOLUMES, containers
 from components.mlflow_service.tokens import tokens_parameter
 from components.network import Network
@@ -106,13 +107,12 @@ class MlflowService(Component):
 
         self.credentials_secret_arn, proof = self._proof(name, args)
         parameter = args.database.address_parameter(self, f"{name}-database", self._database_parameter)
-        logs = aws.cloudwatch.LogGroup(
+        logs = log_group(
+            self,
             name,
-            name=self._log_group,
-            retention_in_days=args.settings.log_retention_days,
-            kms_key_id=args.encryption.key_arn,
-            tags=self.merged_tags(self._log_group),
-            opts=self._child,
+            self._log_group,
+            retention_days=args.settings.log_retention_days,
+            key_arn=args.encryption.key_arn,
         )
         cluster, capacity = self._cluster(name)
         namespace, discovery = self._discovery(name, args)

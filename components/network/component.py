@@ -9,6 +9,7 @@ import pulumi_awsx as awsx
 
 from components.base import Component, Deployment
 from components.encryption import Encryption
+from components.logs import log_group
 from components.network.existing import ExistingNetwork
 from components.roles import Role, RoleArgs
 from components.security_group import connect, egress_https, security_group
@@ -209,13 +210,12 @@ class Network(Component):
     def _flow_log(self, name: str, args: NetworkArgs) -> None:
         deployment = args.deployment
         group_name = deployment.names.path("flow-logs")
-        group = aws.cloudwatch.LogGroup(
+        group = log_group(
+            self,
             f"{name}-flow-logs",
-            name=group_name,
-            retention_in_days=args.settings.flow_log_retention_days,
-            kms_key_id=args.encryption.key_arn,
-            tags=self.merged_tags(group_name),
-            opts=self._child,
+            group_name,
+            retention_days=args.settings.flow_log_retention_days,
+            key_arn=args.encryption.key_arn,
         )
         role = Role(
             f"{name}-flow-logs",
