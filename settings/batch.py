@@ -131,7 +131,7 @@ class ComputeEnvironmentSettings(Section):
             raise ValueError(f"bidPercentage of {self.name} has no effect: {self.type} bids for nothing; remove it")
         if self.strategy.startswith("SPOT") and self.type is not ComputeType.SPOT:
             raise ValueError(f"allocationStrategy {self.strategy} of {self.name} is for SPOT, and its type is EC2")
-        without = [type_ for type_ in self.instance_types if type_ in OWN_CHOICE or type_[0] not in GPU_FAMILIES]
+        without = [type_ for type_ in self.instance_types if type_[0] not in GPU_FAMILIES]
         if self.has_gpus and without:
             raise ValueError(
                 f"imageType {self.image_type} of {self.name} is for GPUs, and {', '.join(without)} have none; "

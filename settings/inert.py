@@ -297,7 +297,12 @@ INERT: tuple[Inert, ...] = (
 
 
 def _no_way_out(s: Settings) -> bool:
-    """Whether private subnets of a created VPC have no way to the internet over IPv4."""
+    """Whether private subnets of a created VPC have no way to the internet over IPv4.
+
+    Nor to a user pool: one with a domain, as ours has, answers nothing that comes through an interface endpoint of
+    `cognito-idp` (Amazon Cognito developer guide, "Access Amazon Cognito user pools using an interface endpoint",
+    note 2).
+    """
     return s.network.existing_vpc is None and s.network.nat_gateways is NatGateways.NONE
 
 
@@ -308,20 +313,39 @@ def _no_first_name(settings: Settings) -> bool:
     )
 
 
-def _reaches_no_user_pool(s: Settings) -> bool:
-    """A pool with a domain, as ours has, answers nothing that comes through an interface endpoint of `cognito-idp`.
-
-    Amazon Cognito developer guide, "Access Amazon Cognito user pools using an interface endpoint", note 2.
-    """
-    return _no_way_out(s)
-
-
 def _in_prod(s: Settings) -> bool:
-    """Whether Metaflow is to survive the loss of a zone."""
-    return s.metaflow.enabled and s.environment is Environment.PROD
+    """Whether the stack is to survive the loss of a zone."""
+    return s.environment is Environment.PROD
 
 
-FORBIDDEN: tuple[tuple[str, Callable[[Settings], bool], str], ...] = (
+Refused = tuple[str, Callable[[Settings], bool], str]
+
+
+def _database_refused(
+    section: str, of: Callable[[Settings], DatabaseSettings], exists: Callable[[Settings], bool]
+) -> tuple[Refused, ...]:
+    """What is refused beside other keys of a database's section."""
+    return (
+        (
+            f"{section}.performanceInsights",
+            lambda s: of(s).performance_insights and of(s).auto_pauses,
+            f"Performance Insights needs a database that does not pause; set it to false, or {section}.minAcu to 0.5 "
+            "or more",
+        ),
+        (
+            f"{section}.multiAz",
+            lambda s: exists(s) and _in_prod(s) and not of(s).engine.is_aurora and not of(s).multi_az,
+            "prod survives the loss of a zone; set true, or start from environment dev",
+        ),
+        (
+            f"{section}.instances",
+            lambda s: exists(s) and _in_prod(s) and of(s).engine.is_aurora and of(s).instances < 2,
+            "prod survives the loss of a zone; set 2 or more, or start from environment dev",
+        ),
+    )
+
+
+FORBIDDEN: tuple[Refused, ...] = (
     (
         "mlflow.auth",
         lambda s: s.bearer_tokens and not s.identity.exists,
@@ -329,13 +353,13 @@ FORBIDDEN: tuple[tuple[str, Callable[[Settings], bool], str], ...] = (
     ),
     (
         "mlflow.auth",
-        lambda s: s.bearer_tokens and _reaches_no_user_pool(s),
+        lambda s: s.bearer_tokens and _no_way_out(s),
         "tasks check tokens with the user pool's keys, which no interface endpoint gives them; "
         "set basic, or network.natGateways to single",
     ),
     (
         "aiGateway.enabled",
-        lambda s: s.ai_gateway.enabled and _reaches_no_user_pool(s),
+        lambda s: s.ai_gateway.enabled and _no_way_out(s),
         "tasks check tokens with the user pool's keys, which no interface endpoint gives them; "
         "set false, or network.natGateways to single",
     ),
@@ -373,17 +397,8 @@ FORBIDDEN: tuple[tuple[str, Callable[[Settings], bool], str], ...] = (
         ),
         "backups stay in cold storage for 90 days at least; raise backup.retentionDays, or remove it",
     ),
-    (
-        "database.performanceInsights",
-        lambda s: s.database.performance_insights and s.database.auto_pauses,
-        "Performance Insights needs a database that does not pause; set it to false, or database.minAcu to 0.5 or more",
-    ),
-    (
-        "metaflow.database.performanceInsights",
-        lambda s: s.metaflow.database.performance_insights and s.metaflow.database.auto_pauses,
-        "Performance Insights needs a database that does not pause; set it to false, or metaflow.database.minAcu to "
-        "0.5 or more",
-    ),
+    *_database_refused("database", lambda s: s.database, lambda _: True),
+    *_database_refused("metaflow.database", lambda s: s.metaflow.database, lambda s: s.metaflow.enabled),
     (
         "metaflow.apiBasicAuth",
         lambda s: s.metaflow.enabled and not s.metaflow.api_basic_auth and not s.identity.exists,
@@ -415,18 +430,8 @@ FORBIDDEN: tuple[tuple[str, Callable[[Settings], bool], str], ...] = (
         "the notebook installs Metaflow from PyPI; set false, or network.natGateways to single",
     ),
     (
-        "metaflow.database.multiAz",
-        lambda s: _in_prod(s) and not s.metaflow.database.engine.is_aurora and not s.metaflow.database.multi_az,
-        "prod survives the loss of a zone; set true, or start from environment dev",
-    ),
-    (
-        "metaflow.database.instances",
-        lambda s: _in_prod(s) and s.metaflow.database.engine.is_aurora and s.metaflow.database.instances < 2,
-        "prod survives the loss of a zone; set 2 or more, or start from environment dev",
-    ),
-    (
         "metaflow.service.desiredCount",
-        lambda s: _in_prod(s) and s.metaflow.service.desired_count < 2,
+        lambda s: _in_prod(s) and s.metaflow.enabled and s.metaflow.service.desired_count < 2,
         "prod survives the loss of a zone; set 2 or more, or start from environment dev",
     ),
     (
@@ -435,37 +440,23 @@ FORBIDDEN: tuple[tuple[str, Callable[[Settings], bool], str], ...] = (
         "Secrets Manager offers none, or 7 to 30 days; set 0, or 7 or more",
     ),
     (
-        "database.instances",
-        lambda s: s.environment is Environment.PROD and s.database.engine.is_aurora and s.database.instances < 2,
-        "prod survives the loss of a zone; set 2 or more, or start from environment dev",
-    ),
-    (
         "studio.enabled",
         lambda s: s.studio.enabled and _no_way_out(s),
         "Studio's notebooks reach the HTTP API over the internet; set network.natGateways to single, or this to false",
     ),
     (
-        "database.multiAz",
-        lambda s: s.environment is Environment.PROD and not s.database.engine.is_aurora and not s.database.multi_az,
-        "prod survives the loss of a zone; set true, or start from environment dev",
-    ),
-    (
         "network.natGateways",
-        lambda s: (
-            s.environment is Environment.PROD
-            and s.network.existing_vpc is None
-            and s.network.nat_gateways is NatGateways.SINGLE
-        ),
+        lambda s: _in_prod(s) and s.network.existing_vpc is None and s.network.nat_gateways is NatGateways.SINGLE,
         "prod survives the loss of a zone; set perZone, or none with endpoints in all zones",
     ),
     (
         "network.endpointZones",
-        lambda s: s.environment is Environment.PROD and s.network.endpoint_zones == 1,
+        lambda s: _in_prod(s) and s.network.endpoint_zones == 1,
         "prod survives the loss of a zone; set 2 or more, or remove it",
     ),
     (
         "mlflow.desiredCount",
-        lambda s: s.environment is Environment.PROD and s.mlflow.desired_count < 2,
+        lambda s: _in_prod(s) and s.mlflow.desired_count < 2,
         "prod survives the loss of a zone; set 2 or more, or start from environment dev",
     ),
 )

@@ -4,15 +4,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from cli.aws import aws_client
 from cli.doctor.checks import diagnose, needed_quotas
 from cli.doctor.facts import Batch
 from cli.doctor.findings import Level, exit_code, table
 from cli.doctor.reading import Reader
 from cli.engine import find_engine
-from cli.metaflow.variables import MetaflowError, required
+from cli.metaflow.variables import asking_aws, required
 
 
 def doctor(root: Path, stack: str, environment: Mapping[str, str] | None = None) -> int:
@@ -36,12 +34,8 @@ def doctor(root: Path, stack: str, environment: Mapping[str, str] | None = None)
     def client(service: str) -> Any:
         return aws_client(service, batch.region, known)
 
-    try:
+    with asking_aws():
         findings = list(diagnose(Reader(batch, client).facts(needed_quotas(batch.environments))))
-    except (BotoCoreError, ClientError) as error:
-        raise MetaflowError(
-            f"AWS cannot be asked ({error}): log in to the stack's account, and check the network"
-        ) from None
     print("\n".join(table(findings)))
     counts = {level: sum(one.level is level for one in findings) for level in Level}
     print(f"\n{counts[Level.OK]} ok, {counts[Level.WARN]} warnings, {counts[Level.FAIL]} failures")

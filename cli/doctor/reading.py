@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, cast
 
 from cli.doctor.facts import Batch, Condition, Endpoint, Facts, InstanceType, Route, Subnet, WaitingJob
-from cli.doctor.findings import Unread, read
+from cli.doctor.findings import Unread, Value, read
 
 Raw = dict[str, Any]
 
@@ -78,13 +78,16 @@ class Reader:
         names = self._batch.queues
         queues = {name: read("batch:DescribeJobQueues", partial(self._queue, arn)) for name, arn in names.items()}
         raw_subnets = read("ec2:DescribeSubnets", self._raw_subnets)
-        network = raw_subnets if not isinstance(raw_subnets, Unread) else None
-        nothing = raw_subnets if isinstance(raw_subnets, Unread) else None
+
+        def in_network(action: str, call: Callable[[list[Raw]], Value]) -> Value | Unread:
+            """What a call about the subnets gives, which needs them."""
+            return raw_subnets if isinstance(raw_subnets, Unread) else read(action, partial(call, raw_subnets))
+
         return Facts(
             batch=self._batch,
-            subnets=nothing or read("ec2:DescribeRouteTables", lambda: self._subnets(network or [])),
-            endpoints=nothing or read("ec2:DescribeVpcEndpoints", lambda: self._endpoints(network or [])),
-            instance_types=nothing or read("ec2:DescribeInstanceTypeOfferings", lambda: self._types(network or [])),
+            subnets=in_network("ec2:DescribeRouteTables", self._subnets),
+            endpoints=in_network("ec2:DescribeVpcEndpoints", self._endpoints),
+            instance_types=in_network("ec2:DescribeInstanceTypeOfferings", self._types),
             quotas={
                 code: read("servicequotas:GetServiceQuota", partial(self._quota, service, code))
                 for code, service in quotas.items()

@@ -10,9 +10,9 @@ from botocore.exceptions import ClientError
 from cli.doctor.findings import Finding, Unread, error_code, error_message, fail, not_read, ok, read, warn
 from client.mlplatform_client import TokenError
 from client.mlplatform_client.oauth import safe_url
+from lib.documents.metaflow import PROBE
 
 SERVICE_TIMEOUT_SECONDS = 15
-PROBE = "mlplatform-check"
 
 
 def datastore(s3: Any, root: str) -> Finding:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, cast
 
 import boto3
-from botocore.exceptions import BotoCoreError, ClientError
 
 from cli.aws import aws_client
 from cli.doctor.findings import Finding, exit_code, ok, warn
@@ -16,7 +15,16 @@ from cli.doctor.findings import table as lines
 from cli.engine import find_engine
 from cli.metaflow import checks
 from cli.metaflow.file import Existing, config_path, differences, merged, read_file, write_file
-from cli.metaflow.variables import AUTH_KEY, TOKEN_STACK, MetaflowError, read_api_key, required, takes_key, variables
+from cli.metaflow.variables import (
+    AUTH_KEY,
+    TOKEN_STACK,
+    MetaflowError,
+    asking_aws,
+    read_api_key,
+    required,
+    takes_key,
+    variables,
+)
 from client.mlplatform_client import TokenError, fresh_token
 
 
@@ -63,12 +71,8 @@ def configure(
         findings: list[Finding] = []
     else:
         return 1
-    try:
+    with asking_aws():
         findings += pieces(stack, outputs, wanted, role=role, environment=variables_here)
-    except (BotoCoreError, ClientError) as error:
-        raise MetaflowError(
-            f"AWS cannot be asked ({error}): log in to the stack's account, and check the network"
-        ) from None
     print("\n".join(lines(findings)))
     return exit_code(findings)
 

@@ -1,6 +1,7 @@
 """What Metaflow's client is told about a stack: a pure function of the stack's outputs."""
 
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from typing import Any, cast
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -45,6 +46,21 @@ KNOWN = frozenset(
 
 class MetaflowError(Exception):
     """Metaflow's client cannot be configured; the message says what to do."""
+
+
+@contextmanager
+def asking_aws() -> Generator[None]:
+    """Around what asks AWS.
+
+    Raises:
+        MetaflowError: AWS cannot be asked.
+    """
+    try:
+        yield
+    except (BotoCoreError, ClientError) as error:
+        raise MetaflowError(
+            f"AWS cannot be asked ({error}): log in to the stack's account, and check the network"
+        ) from None
 
 
 def variables(stack: str, outputs: Mapping[str, Any], api_key: str | None = None) -> dict[str, str]:

@@ -96,12 +96,6 @@ def delete_compute_environment(original: Callable[..., Any], self: Any, compute_
     on=BatchResponse,
     attribute="createjobqueue",
 )
-def create_job_queue(original: Callable[..., Any], self: Any) -> str:  # noqa: D103
-    answer = original(self)
-    _keep_limits(self, json.loads(answer)["jobQueueArn"])
-    return answer
-
-
 @corrects(
     "batch",
     "UpdateJobQueue",
@@ -109,16 +103,12 @@ def create_job_queue(original: Callable[..., Any], self: Any) -> str:  # noqa: D
     on=BatchResponse,
     attribute="updatejobqueue",
 )
-def update_job_queue(original: Callable[..., Any], self: Any) -> str:  # noqa: D103
+def keep_time_limits(original: Callable[..., Any], self: Any) -> str:  # noqa: D103
     answer = original(self)
-    _keep_limits(self, json.loads(answer)["jobQueueArn"])
-    return answer
-
-
-def _keep_limits(self: Any, arn: str) -> None:
     limits = self._get_param("jobStateTimeLimitActions")
     if limits is not None:
-        attributes(self.batch_backend.get_job_queue(arn))["_limits"] = limits
+        attributes(self.batch_backend.get_job_queue(json.loads(answer)["jobQueueArn"]))["_limits"] = limits
+    return answer
 
 
 @corrects("batch", "DescribeJobQueues", "answers no time limits of jobs that wait", on=BatchBackend)

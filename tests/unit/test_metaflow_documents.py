@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from cli.metaflow import checks
 from cli.metaflow_roles import CLIENT, HEADING, NOT_GRANTED, OWN, PAGE, ROLES, Role, actions, allowed_actions, page
 from lib.documents.metaflow import (
     PROBE,
@@ -224,7 +223,6 @@ def test_who_reads_the_datastore_reads_its_two_prefixes_and_signs_no_addresses(n
 def test_jobs_and_notebooks_delete_nothing_and_people_what_they_have_probed_with() -> None:
     assert "s3:DeleteObject" not in allowed_actions(DOCUMENTS["job"]()) | allowed_actions(notebook())
     assert statements(user())["DeleteProbes"]["Resource"] == [f"arn:aws:s3:::bucket/metaflow/{PROBE}-*"]
-    assert checks.PROBE == PROBE
 
 
 def test_jobs_are_submitted_to_the_stacks_queues_by_metaflows_definitions() -> None:
