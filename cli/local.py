@@ -140,8 +140,18 @@ def _forget(engine: Engine) -> None:
 
 
 def _engine(root: Path, url: str) -> Engine:
+    _mend(_folder(root) / "state")
     program = link_program(root, _folder(root) / "program", (root / f"Pulumi.{STACK}.yaml").read_text())
     return find_engine(program, local_environment(root, url))
+
+
+def _mend(state: Path) -> None:
+    """An engine that is killed may leave half of a file of attributes, and reads no stack until the file is gone."""
+    for attributes in state.rglob("*.attrs"):
+        try:
+            json.loads(attributes.read_bytes())
+        except ValueError:
+            attributes.unlink()
 
 
 def link_program(root: Path, folder: Path, stack_file: str) -> Path:

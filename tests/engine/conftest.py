@@ -66,6 +66,12 @@ class Stack:
     def preview(self, *options: str) -> str:
         return self.run("preview", *policy_pack_options(ROOT), *options)
 
+    def differences(self) -> dict[str, int]:
+        """What a further preview would do, by kind. Policies have judged the same program when it came up."""
+        output = self.run("preview", "--json")
+        summary = json.loads(output[output.index("{") :])["changeSummary"]
+        return {kind: number for kind, number in summary.items() if kind != "same"}
+
     def run(self, command: str, *options: str) -> str:
         code, output = self.engine.capture(command, "--stack", self.name, "--non-interactive", *options)
         assert code == 0, _why(output)
@@ -170,9 +176,3 @@ def stack(tmp_path: Path, environment: dict[str, str]) -> Stack:
     one.configure()
     one.engine.read("stack", "init", one.name)
     return one
-
-
-def changes(output: str) -> dict[str, int]:
-    """What `preview --json` counts, without what stays the same."""
-    summary = json.loads(output[output.index("{") :])["changeSummary"]
-    return {kind: number for kind, number in summary.items() if kind != "same"}

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.engine.conftest import Stack, changes
+from tests.engine.conftest import Stack
 
 DOMAIN = "ml.example.com"
 SAML_METADATA = (
@@ -53,14 +53,14 @@ def test_a_created_pool_under_an_own_domain_then_saml_then_direct_azure_ad(stack
     names = {"name": DOMAIN, "hostedZoneId": zone}
     stack.configure(domain=names, **beside)
     stack.up()
-    assert changes(stack.preview("--json")) == {}
+    assert stack.differences() == {}
     outputs = stack.outputs()
     _users_log_in_by_password(stack, outputs)
     _names_lead_to_the_platform(stack, outputs, zone)
 
     stack.configure(domain=names, identity=SAML, **beside)
     stack.up()
-    assert changes(stack.preview("--json")) == {}
+    assert stack.differences() == {}
     (saml,) = _providers(stack, outputs)
     assert (saml["ProviderName"], saml["ProviderType"]) == ("Corporate", "SAML")
     assert {"Corporate"} <= set(_client(stack, outputs, "WebClientId")["SupportedIdentityProviders"])
@@ -69,7 +69,7 @@ def test_a_created_pool_under_an_own_domain_then_saml_then_direct_azure_ad(stack
     stack.configure(domain=names, identity=AZURE, **beside)
     stack.secret("mlplatform:identity.aadClientSecret", "of-azure")
     stack.up()
-    assert changes(stack.preview("--json")) == {}
+    assert stack.differences() == {}
     (azure,) = _providers(stack, outputs)
     described = stack.client("cognito-idp").describe_identity_provider(
         UserPoolId=outputs["CognitoUserPoolId"], ProviderName=azure["ProviderName"]
@@ -111,7 +111,7 @@ def test_wildcard_certificates_in_another_region(stack: Stack) -> None:
         studio={"enabled": False},
     )
     stack.up()
-    assert changes(stack.preview("--json")) == {}
+    assert stack.differences() == {}
     api = stack.client("apigatewayv2", "eu-west-1")
     for label in ("mlflow", "api", "aigateway"):
         (configuration,) = api.get_domain_name(DomainName=f"{label}.{DOMAIN}")["DomainNameConfigurations"]

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.engine.conftest import Stack, changes
+from tests.engine.conftest import Stack
 from tests.images import METAFLOW_IMAGES, MLFLOW_IMAGES
 
 ALONE: dict[str, Any] = {
@@ -46,7 +46,7 @@ def test_with_a_key_two_queues_and_a_replaced_environment(stack: Stack) -> None:
     )
     stack.configure(**ALONE, identity={"mode": "none"}, metaflow=given)
     stack.up()
-    assert changes(stack.preview("--json")) == {}
+    assert stack.differences() == {}
     outputs = stack.outputs()
     _answers_with_a_key_alone(stack, outputs)
     _runs_nothing_at_rest(stack)
@@ -60,7 +60,7 @@ def test_with_a_key_two_queues_and_a_replaced_environment(stack: Stack) -> None:
     given["batch"] = {**given["batch"], "computeEnvironments": [CPU, on_demand, GPU]}
     stack.configure(**ALONE, identity={"mode": "none"}, metaflow=given)
     stack.up()
-    assert changes(stack.preview("--json")) == {}
+    assert stack.differences() == {}
     after = _environments(stack)
     assert after["cpu"] == before["cpu"]
     assert after["gpu"] == before["gpu"]
@@ -69,7 +69,7 @@ def test_with_a_key_two_queues_and_a_replaced_environment(stack: Stack) -> None:
     assert [one["computeEnvironment"] for one in queue["computeEnvironmentOrder"]] == [after["spot"], after["cpu"]]
 
     stack.run("refresh", "--yes", "--skip-preview")
-    assert changes(stack.preview("--json")) == {}
+    assert stack.differences() == {}
     stack.run("destroy", "--yes", "--skip-preview")
     assert stack.residue() == {}
 
@@ -86,7 +86,7 @@ def test_with_tokens_and_a_ui_under_an_own_domain(stack: Stack) -> None:
     names = {"name": "ml.example.com", "hostedZoneId": zone.removeprefix("/hostedzone/")}
     stack.configure(**ALONE, domain=names, metaflow=given)
     stack.up()
-    assert changes(stack.preview("--json")) == {}
+    assert stack.differences() == {}
     outputs = stack.outputs()
     assert outputs["ServiceUrl"] == "https://metaflow.ml.example.com/"
     assert "ApiKeyId" not in outputs

@@ -18,8 +18,10 @@ RUNS: dict[str, tuple[str, dict[str, Any]]] = {
     "local": ("local", {}),
     "dev": ("dev", IMAGES),
     "prod": ("prod", {**IMAGES, "metaflow": IMAGES["metaflow"] | OLDER}),
-    "three zones": ("local", {"network": {"availabilityZones": 3, "natGateways": "perZone"}}),
-    "postgres": ("local", {"database": {"engine": "postgres"}}),
+    "three zones and PostgreSQL": (
+        "local",
+        {"network": {"availabilityZones": 3, "natGateways": "perZone"}, "database": {"engine": "postgres"}},
+    ),
 }
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from cli import remote
 from lib.docker import docker_answers
-from tests.engine.conftest import Stack, changes
+from tests.engine.conftest import Stack
 from tests.images import MLFLOW_IMAGES
 
 RECORDS = {
@@ -56,7 +56,7 @@ def test_what_exists_is_used_and_left_as_it_was(stack: Stack) -> None:
         metadataTables={"enabled": False},
     )
     stack.up()
-    assert changes(stack.preview("--json")) == {}
+    assert stack.differences() == {}
     outputs = stack.outputs()
     given = {key[0].upper() + key[1:]: value for key, value in pool.items() if key != "domain"}
     assert {name: outputs[name] for name in given} == given
@@ -98,7 +98,7 @@ def test_dev_comes_up_without_nat_and_load_balancer_and_goes_once_it_may(
 ) -> None:
     stack.configure("dev", mlflow={"images": MLFLOW_IMAGES}, protection={"protectResources": True})
     stack.up()
-    assert changes(stack.preview("--json")) == {}
+    assert stack.differences() == {}
     assert stack.client("ec2").describe_nat_gateways()["NatGateways"] == []
     assert stack.client("elbv2").describe_load_balancers()["LoadBalancers"] == []
     (gateway,) = stack.client("ec2").describe_egress_only_internet_gateways()["EgressOnlyInternetGateways"]
