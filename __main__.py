@@ -20,6 +20,7 @@ from components.images import ContainerImages, ContainerImagesArgs
 from components.load_balancer import LoadBalancer, LoadBalancerArgs, ServerCertificate
 from components.metadata_tables import MetadataTables, MetadataTablesArgs
 from components.metaflow import Metaflow, MetaflowArgs
+from components.metaflow.datastore import datastore_bucket
 from components.mlflow_routes import MlflowRoutesArgs, serve_mlflow
 from components.mlflow_service import MlflowService, MlflowServiceArgs
 from components.network import Network, NetworkArgs
@@ -66,7 +67,13 @@ database = Database(
     ),
 )
 artifacts = ArtifactStore(
-    "artifacts", ArtifactStoreArgs(deployment=deployment, settings=settings.artifacts, encryption=encryption)
+    "artifacts",
+    ArtifactStoreArgs(
+        deployment=deployment,
+        settings=settings.artifacts,
+        encryption=encryption,
+        logged=[datastore_bucket(deployment, settings.metaflow.datastore)] if settings.metaflow.enabled else [],
+    ),
 )
 images = ContainerImages(
     "images",

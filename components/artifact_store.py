@@ -1,12 +1,12 @@
 """Where runs keep their models, plots and files."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pulumi
-import pulumi_aws as aws
 
 from components.base import Component, Deployment
-from components.bucket import Bucket, BucketArgs, bucket_name, retention_rules
+from components.bucket import Bucket, BucketArgs, bucket_name, log_access, retention_rules
 from components.encryption import Encryption
 from lib.documents.bucket import access_log_delivery, load_balancer_log_delivery
 from settings.artifacts import ArtifactsSettings
@@ -20,11 +20,13 @@ class ArtifactStoreArgs:
         deployment: The stack.
         settings: Name, prefix and lifecycle.
         encryption: Key of the objects.
+        logged: Names of further buckets whose access logs go where this one's go, if it has any.
     """
 
     deployment: Deployment
     settings: ArtifactsSettings
     encryption: Encryption
+    logged: Sequence[str] = ()
 
 
 class ArtifactStore(Component):
@@ -39,7 +41,7 @@ class ArtifactStore(Component):
     ready: pulumi.Output[str]
     """Name of the bucket, resolved when the bucket is fit to be used."""
     log_bucket: pulumi.Output[str] | None
-    """Name of the bucket of access logs, resolved likewise; the load balancer writes its own there too."""
+    """Name of the bucket of access logs, resolved likewise; load balancers write theirs there too."""
 
     def __init__(self, name: str, args: ArtifactStoreArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(name, "storage", args.deployment, opts)
@@ -86,17 +88,11 @@ class ArtifactStore(Component):
                     }
                 ],
                 statements=[
-                    access_log_delivery(target, log_bucket, self.bucket),
+                    access_log_delivery(target, log_bucket, [self.bucket, *args.logged]),
                     load_balancer_log_delivery(target, log_bucket),
                 ],
             ),
             opts=self._child,
         )
-        aws.s3.BucketLogging(
-            f"{name}-logging",
-            bucket=self.ready,
-            target_bucket=logs.bucket_name,
-            target_prefix=f"{self.bucket}/",
-            opts=self._child,
-        )
+        log_access(self, f"{name}-logging", bucket=self.bucket, ready=self.ready, log_bucket=logs.bucket_name)
         return logs.bucket_name

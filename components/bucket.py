@@ -46,6 +46,27 @@ def retention_rules(*, noncurrent_days: int, tiering_days: int | None) -> list[R
     return [gone, transition]
 
 
+def log_access(
+    owner: Component, name: str, *, bucket: str, ready: pulumi.Input[str], log_bucket: pulumi.Input[str]
+) -> None:
+    """Logs each request to a bucket, below the bucket's name.
+
+    Args:
+        owner: Component that the resource belongs to.
+        name: Name of the resource.
+        bucket: Name of the bucket.
+        ready: The same, resolved when the bucket is fit to be used.
+        log_bucket: Where the logs go; its policy must let S3 write them.
+    """
+    aws.s3.BucketLogging(
+        name,
+        bucket=ready,
+        target_bucket=log_bucket,
+        target_prefix=f"{bucket}/",
+        opts=pulumi.ResourceOptions(parent=owner),
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
 class BucketArgs:
     """The bucket to make.

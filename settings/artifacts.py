@@ -21,6 +21,6 @@ class ArtifactsSettings(Section):
     intelligent_tiering_days: Annotated[int, Field(ge=0)] | None = 30
     """Days after which an object moves to S3 Intelligent-Tiering; never if null."""
     access_logs: bool = False
-    """Whether each request is logged, into a second bucket."""
+    """Whether each request to it and to Metaflow's datastore is logged, into a bucket of their own."""
     access_log_retention_days: Annotated[int, Field(ge=1)] = 90
     """Days that access logs are kept."""

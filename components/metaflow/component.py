@@ -51,7 +51,7 @@ class MetaflowArgs:
         front_door: The platform's users; needed for tokens and for the UI.
         firewall: What is put in front of what is public.
         regional_certificate: Certificate of the platform's own names.
-        log_bucket: Where load balancers write access logs.
+        log_bucket: Where the datastore's and the load balancer's access logs go; nowhere if absent.
         code_bucket: Bucket that functions' code goes through.
         services: Folder of the sources.
     """
@@ -93,7 +93,12 @@ class Metaflow(Component):
         settings, deployment, iam = self._settings, args.deployment, args.settings.iam
         datastore = Datastore(
             f"{name}-datastore",
-            DatastoreArgs(deployment=deployment, settings=settings.datastore, encryption=args.encryption),
+            DatastoreArgs(
+                deployment=deployment,
+                settings=settings.datastore,
+                encryption=args.encryption,
+                log_bucket=args.log_bucket,
+            ),
             opts=self._child,
         )
         flows = self._flows(datastore)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pulumi
 
 from components.base import Component, Deployment
-from components.bucket import Bucket, BucketArgs, bucket_name, retention_rules
+from components.bucket import Bucket, BucketArgs, bucket_name, log_access, retention_rules
 from components.encryption import Encryption
 from settings.metaflow import DatastoreSettings
 
@@ -18,11 +18,18 @@ class DatastoreArgs:
         deployment: The stack.
         settings: Name, prefixes and lifecycle.
         encryption: Key of the objects.
+        log_bucket: Where each request is logged; nowhere if absent.
     """
 
     deployment: Deployment
     settings: DatastoreSettings
     encryption: Encryption
+    log_bucket: pulumi.Input[str] | None
+
+
+def datastore_bucket(deployment: Deployment, settings: DatastoreSettings) -> str:
+    """Name of the bucket, known before it exists."""
+    return settings.bucket_name or bucket_name(deployment, "metaflow")
 
 
 class Datastore(Component):
@@ -40,7 +47,7 @@ class Datastore(Component):
     def __init__(self, name: str, args: DatastoreArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(name, "metaflow", args.deployment, opts)
         settings = args.settings
-        self.bucket = settings.bucket_name or bucket_name(args.deployment, "metaflow")
+        self.bucket = datastore_bucket(args.deployment, settings)
         self.root = f"s3://{self.bucket}/{settings.datastore_prefix}"
         self.data_root = f"s3://{self.bucket}/{settings.datatools_prefix}"
         self.ready = Bucket(
@@ -56,4 +63,6 @@ class Datastore(Component):
             ),
             opts=self._child,
         ).bucket_name
+        if args.log_bucket is not None:
+            log_access(self, f"{name}-logging", bucket=self.bucket, ready=self.ready, log_bucket=args.log_bucket)
         self.register_outputs({"bucket": self.bucket, "root": self.root})

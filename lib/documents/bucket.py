@@ -1,5 +1,7 @@
 """Bucket policies."""
 
+from collections.abc import Sequence
+
 from lib.iam import Statement, document, grant
 from lib.naming import Target
 
@@ -44,15 +46,15 @@ def load_balancer_log_delivery(target: Target, log_bucket: str) -> Statement:
     )
 
 
-def access_log_delivery(target: Target, log_bucket: str, source_bucket: str) -> Statement:
-    """Lets S3 write one bucket's access logs (Amazon S3 user guide, "Permissions for log delivery")."""
+def access_log_delivery(target: Target, log_bucket: str, source_buckets: Sequence[str]) -> Statement:
+    """Lets S3 write these buckets' access logs (Amazon S3 user guide, "Permissions for log delivery")."""
     return grant(
         "AccessLogs",
         {"Service": "logging.s3.amazonaws.com"},
         ["s3:PutObject"],
         [target.s3_arn(f"{log_bucket}/*")],
         conditions={
-            "ArnEquals": {"aws:SourceArn": target.s3_arn(source_bucket)},
+            "ArnEquals": {"aws:SourceArn": sorted(map(target.s3_arn, source_buckets))},
             "StringEquals": {"aws:SourceAccount": target.account_id},
         },
     )

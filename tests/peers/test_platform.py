@@ -14,7 +14,7 @@ from policies.framework.resource import PlannedResource
 
 ROOT = Path(__file__).parents[2]
 STACKS = ("local", "dev", "prod")
-MOST_FAILURES = 56
+MOST_FAILURES = 55
 """In production: 0.18 a resource, where comparable systems have 0.28 to 0.59, and 0.05 is the aim. A domain takes four
 away (CloudFront's default certificate and the load balancer's plain HTTP); lower this with each."""
 

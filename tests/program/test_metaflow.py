@@ -886,8 +886,20 @@ def test_what_is_public_has_the_firewall(plan: Plan) -> None:
     assert [each.name for each in tokens.of_type(ASSOCIATION)] == ["users"]
 
 
-def test_access_logs_of_the_uis_load_balancer_go_where_the_others_go(plan: Plan) -> None:
+def test_access_logs_of_datastore_and_ui_go_where_the_others_go(plan: Plan) -> None:
     recording = plan("local", **scenario("access logs"))
+    logging, bucket = "aws:s3/bucketLogging:BucketLogging", "mlplatform-local-metaflow-123456789012-us-east-1"
+    requests, others = (named(recording, logging, f"{name}-logging") for name in ("metaflow-datastore", "artifacts"))
+    assert requests.props["targetPrefix"] == f"{bucket}/"
+    assert requests.property_dependencies["targetBucket"] == others.property_dependencies["targetBucket"]
+    datastore = named(recording, "aws:s3/bucket:Bucket", "metaflow-datastore")
+    assert datastore.urn in requests.property_dependencies["bucket"]
+    policy = named(recording, "aws:s3/bucketPolicy:BucketPolicy", "artifacts-logs").props["policy"]
+    (delivery,) = [each for each in json.loads(policy)["Statement"] if each["Sid"] == "AccessLogs"]
+    assert delivery["Condition"]["ArnEquals"]["aws:SourceArn"] == [
+        "arn:aws:s3:::mlplatform-local-artifacts-123456789012-us-east-1",
+        f"arn:aws:s3:::{bucket}",
+    ]
     logs = named(recording, BALANCER, "metaflow-ui").props["accessLogs"]
     assert (logs["enabled"], logs["prefix"]) == (
         True,
