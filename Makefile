@@ -162,7 +162,7 @@ test-engine: $(VENV)/.installed
 test-others: $(VENV)/.installed .venv-mlflow/.installed .venv-metaflow/.installed .venv-peers/.installed tools
 	$(BIN)/python -m pytest tests/unit tests/program --numprocesses 2 --dist loadfile
 	$(BIN)/python -m pytest tests/peers
-	$(BIN)/python -m pytest tests/services
+	$(BIN)/python -m pytest tests/services --numprocesses 2 --dist loadfile
 
 test-quick: $(VENV)/.installed
 	$(BIN)/python -m pytest tests/unit tests/program

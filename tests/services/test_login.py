@@ -441,6 +441,15 @@ def test_an_id_token_that_nobody_signed_is_no_login(provider: Provider) -> None:
             login.verified(door, bad, keys, "n")
 
 
+@pytest.fixture
+def interruptible() -> Generator[None]:
+    """A shell makes what it runs in the background deaf to interrupts."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_nobody_comes_all_ports_are_taken_and_interrupts_are_told_apart(
     provider: Provider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
