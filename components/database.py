@@ -121,9 +121,9 @@ class Database(Component):
         )
         self.register_outputs({"endpoint": self.endpoint, "secret_arn": self.secret_arn})
 
-    def allow(self, owner: Component, name: str, source: pulumi.Input[str]) -> None:
-        """Lets members of the security group `source` connect to the database."""
-        connect(
+    def allow(self, owner: Component, name: str, source: pulumi.Input[str]) -> list[pulumi.Resource]:
+        """Lets members of the security group `source` connect to the database; gives the rules."""
+        return connect(
             owner,
             name,
             source=source,

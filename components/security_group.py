@@ -36,7 +36,7 @@ def connect(
     destination: pulumi.Input[str],
     port: int,
     purpose: str,
-) -> None:
+) -> list[pulumi.Resource]:
     """Lets members of the group `source` reach members of `destination` on one TCP port, and nothing else.
 
     Args:
@@ -46,9 +46,12 @@ def connect(
         destination: Id of the group that answers.
         port: TCP port.
         purpose: Description of both rules.
+
+    Returns:
+        The rules, for what acts once and so must wait for them.
     """
     options = pulumi.ResourceOptions(parent=owner)
-    aws.vpc.SecurityGroupEgressRule(
+    egress = aws.vpc.SecurityGroupEgressRule(
         f"{name}-egress",
         security_group_id=source,
         referenced_security_group_id=destination,
@@ -59,7 +62,7 @@ def connect(
         tags=owner.merged_tags(f"{name}-egress"),
         opts=options,
     )
-    aws.vpc.SecurityGroupIngressRule(
+    ingress = aws.vpc.SecurityGroupIngressRule(
         f"{name}-ingress",
         security_group_id=destination,
         referenced_security_group_id=source,
@@ -70,12 +73,13 @@ def connect(
         tags=owner.merged_tags(f"{name}-ingress"),
         opts=options,
     )
+    return [egress, ingress]
 
 
-def egress_https(owner: Component, name: str, *, source: pulumi.Input[str], ipv6: bool) -> None:
-    """Lets members of the group `source` call HTTPS anywhere, where routes and endpoints lead."""
+def egress_https(owner: Component, name: str, *, source: pulumi.Input[str], ipv6: bool) -> list[pulumi.Resource]:
+    """Lets members of the group `source` call HTTPS anywhere, where routes and endpoints lead; gives the rules."""
     ranges = {"ipv4": {"cidr_ipv4": "0.0.0.0/0"}} | ({"ipv6": {"cidr_ipv6": "::/0"}} if ipv6 else {})
-    for family, range_ in ranges.items():
+    return [
         aws.vpc.SecurityGroupEgressRule(
             f"{name}-https-{family}",
             security_group_id=source,
@@ -87,3 +91,5 @@ def egress_https(owner: Component, name: str, *, source: pulumi.Input[str], ipv6
             opts=pulumi.ResourceOptions(parent=owner),
             **range_,
         )
+        for family, range_ in ranges.items()
+    ]

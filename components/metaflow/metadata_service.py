@@ -104,8 +104,8 @@ class MetadataService(Component):
             log_group=names.path("metaflow/service"),
         )
         self._group = security_group(self, name, vpc_id=args.network.vpc_id, description="Metaflow's metadata service")
-        args.network.allow_aws_apis(self, name, self._group.id)
-        args.database.allow(self, f"{name}-database", self._group.id)
+        rules = args.network.allow_aws_apis(self, name, self._group.id)
+        rules += args.database.allow(self, f"{name}-database", self._group.id)
         logs = log_group(
             self,
             name,
@@ -115,8 +115,9 @@ class MetadataService(Component):
         )
         parameter = args.database.address_parameter(self, f"{name}-database", self.common.database_parameter)
         self.execution_role_arn, task_role_arn = self._roles(name)
-        # A cluster of Aurora is there long before its first instance, and a migration does not wait that long.
-        migrated = self._migration(name, task_role_arn, [logs, parameter, args.database])
+        # A cluster of Aurora is there long before its first instance, and a migration does not wait that long. Nor is
+        # its task tried again, as a service's is, where it can reach nothing yet.
+        migrated = self._migration(name, task_role_arn, [logs, parameter, args.database, *rules])
         self.migration_function = migrated.function_name
         self.load_balancer = self._load_balancer(name) if args.settings.has_load_balancer else None
         discovery = None if self.load_balancer else self._discovery(name)

@@ -89,17 +89,20 @@ class Network(Component):
             }
         )
 
-    def allow_aws_apis(self, owner: Component, name: str, source: pulumi.Input[str]) -> None:
+    def allow_aws_apis(self, owner: Component, name: str, source: pulumi.Input[str]) -> list[pulumi.Resource]:
         """Lets members of the security group `source` call AWS APIs, by whichever way this network has.
 
         Args:
             owner: Component that the rules belong to.
             name: What the rules' names begin with.
             source: Id of the security group.
+
+        Returns:
+            The rules.
         """
-        egress_https(owner, name, source=source, ipv6=self.ipv6)
+        rules = egress_https(owner, name, source=source, ipv6=self.ipv6)
         if self._endpoints_group is not None:
-            connect(
+            rules += connect(
                 owner,
                 f"{name}-endpoints",
                 source=source,
@@ -107,6 +110,7 @@ class Network(Component):
                 port=443,
                 purpose="AWS APIs over interface endpoints",
             )
+        return rules
 
     def _create(self, name: str, args: NetworkArgs) -> None:
         settings = args.settings

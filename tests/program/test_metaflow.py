@@ -441,6 +441,8 @@ def test_the_schema_is_migrated_after_the_database_and_before_any_task_serves(
     assert named(recording, database, "metaflow-database").urn in waits
     instances = [each.urn for each in recording.of_type("aws:rds/clusterInstance:ClusterInstance")]
     assert {urn for urn in instances if "metaflow-database" in urn} <= waits
+    ways = {f"metaflow-metadata-{way}" for way in ("database-egress", "database-ingress", "https-ipv4")}
+    assert ways <= {urn.split("::")[-1] for urn in waits}
     assert migrated.property_dependencies["triggers"]
     ui = [each for each in recording.of_type(SERVICE) if each.name == "metaflow-ui"]
     assert all({migrated.urn, named(recording, SERVICE, "metaflow-metadata").urn} <= set(u.dependencies) for u in ui)
