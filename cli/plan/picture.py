@@ -8,6 +8,8 @@ from xml.sax.saxutils import escape
 from cli.plan.recorder import Recording, Resource
 
 BOX_WIDTH, LINE_HEIGHT, GAP_X, GAP_Y, MARGIN = 250, 17, 70, 28, 30
+HEAD_CHARACTERS, LINE_CHARACTERS = 30, 36
+"""What fits into a box: a bold class beside a name, and a line below."""
 COLOURS = {
     "network": "#8C4FFF",
     "encryption": "#DD344C",
@@ -18,6 +20,7 @@ COLOURS = {
     "storage": "#3F8624",
     "images": "#ED7100",
     "mlflow": "#ED7100",
+    "metaflow": "#ED7100",
     "api": "#E7157B",
     "web": "#8C4FFF",
     "studio": "#01A88D",
@@ -58,20 +61,29 @@ NOTABLE: dict[str, Fact] = {
     "aws:secretsmanager/secret:Secret": lambda _: "secret",
     "aws:ssm/parameter:Parameter": lambda _: "SSM parameter",
     "aws:iam/role:Role": lambda _: "role",
+    "aws:iam/policy:Policy": lambda _: "managed policy",
     "aws:lb/loadBalancer:LoadBalancer": lambda p: f"{'internal' if p['internal'] else 'public'} load balancer",
     "aws:lb/listener:Listener": lambda p: f"listener {p['protocol']} {p['port']}",
+    "aws:batch/computeEnvironment:ComputeEnvironment": lambda p: (
+        f"{p['computeResources']['type']}, at most {p['computeResources']['maxVcpus']:g} vCPUs"
+    ),
+    "aws:batch/jobQueue:JobQueue": lambda p: f"job queue {p['name']}",
+    "aws:cognito/userPool:UserPool": lambda _: "user pool",
+    "aws:apigateway/restApi:RestApi": lambda _: "REST API",
     "aws:apigatewayv2/api:Api": lambda _: "HTTP API",
     "aws:apigatewayv2/domainName:DomainName": lambda p: p["domainName"],
     "aws:apigatewayv2/route:Route": lambda p: p["routeKey"],
     "aws:lambda/function:Function": lambda p: f"function of {p['memorySize']:g} MiB",
     "aws:apigatewayv2/vpcLink:VpcLink": lambda _: "VPC link",
     "aws:cloudwatch/logGroup:LogGroup": lambda _: "log group",
+    "aws:cloudwatch/metricAlarm:MetricAlarm": lambda _: "alarm",
     "aws:acm/certificate:Certificate": lambda p: f"certificate of {1 + len(p.get('subjectAlternativeNames', []))}",
     "aws:route53/record:Record": lambda p: f"{p['type']} entry",
     "aws:cloudfront/distribution:Distribution": lambda p: f"CloudFront: {p['comment']}",
     "aws:cloudfront/function:Function": lambda p: f"function {p['comment']}",
     "aws:wafv2/webAcl:WebAcl": lambda p: f"web ACL of {len(p['rules'])} rules, {p['scope'].lower()}",
     "aws:sagemaker/domain:Domain": lambda p: f"Studio domain, {p['appNetworkAccessType']}",
+    "aws:sagemaker/notebookInstance:NotebookInstance": lambda p: f"notebook on {p['instanceType']}",
     "aws:sagemaker/userProfile:UserProfile": lambda p: f"user {p['userProfileName']}",
 }
 """How a resource is named in its component's box. Types that are not listed are counted as others."""
@@ -173,7 +185,7 @@ def _facts(resources: Iterable[Resource]) -> list[str]:
         else:
             others += 1
     lines = [f"{count} x {fact}" if count > 1 else fact for fact, count in facts.items()]
-    return [*lines, *([f"and {others} others"] if others else [])]
+    return [*lines, *([f"and {others} other{'s' * (others > 1)}"] if others else [])]
 
 
 def _box(box: Resource, place: tuple[int, int, int], lines: list[str]) -> str:
@@ -181,17 +193,22 @@ def _box(box: Resource, place: tuple[int, int, int], lines: list[str]) -> str:
     module, class_ = box.type.split(":")[1:]
     colour = COLOURS.get(module, "#5b6570")
     text = "".join(
-        f'<text x="{x + 12}" y="{y + 50 + index * LINE_HEIGHT}" fill="#16191f">{escape(line[:38])}</text>'
+        f'<text x="{x + 12}" y="{y + 50 + index * LINE_HEIGHT}" fill="#16191f">{escape(_cut(line))}</text>'
         for index, line in enumerate(lines)
     )
+    name = box.name if len(class_) + len(box.name) <= HEAD_CHARACTERS else ""
     return (
         f'<g><rect x="{x}" y="{y}" width="{BOX_WIDTH}" height="{height}" rx="6" fill="#ffffff" '
         f'stroke="{colour}" stroke-width="1.5"/>'
         f'<path d="M{x},{y + 30} v-24 q0,-6 6,-6 h{BOX_WIDTH - 12} q6,0 6,6 v24 z" fill="{colour}"/>'
         f'<text x="{x + 12}" y="{y + 20}" fill="#ffffff" font-weight="bold">{escape(class_)}</text>'
-        f'<text x="{x + BOX_WIDTH - 12}" y="{y + 20}" fill="#ffffff" text-anchor="end">{escape(box.name)}</text>'
+        f'<text x="{x + BOX_WIDTH - 12}" y="{y + 20}" fill="#ffffff" text-anchor="end">{escape(name)}</text>'
         f"{text}</g>"
     )
+
+
+def _cut(line: str) -> str:
+    return line if len(line) <= LINE_CHARACTERS else f"{line[: LINE_CHARACTERS - 1]}…"
 
 
 def _arrow(start: tuple[int, int, int], end: tuple[int, int, int]) -> str:

@@ -1,6 +1,5 @@
 """The whole program under the recording monitor, for any stack and any configuration."""
 
-import gc
 import json
 from collections.abc import Callable
 from functools import lru_cache
@@ -16,10 +15,6 @@ ROOT = Path(__file__).parents[2]
 STACKS = ("local", "dev", "prod")
 
 Plan = Callable[..., Recording]
-
-# The SDK's half a million objects stay for good. With Python's own thresholds half of a recording's time goes into
-# looking through them again and again.
-gc.set_threshold(50_000, 20, 50)
 
 
 @lru_cache(maxsize=128)  # a recording takes a second, and most tests look at the same ones

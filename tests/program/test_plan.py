@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 import pytest
 
 from cli.plan import report
-from cli.plan.picture import picture
+from cli.plan.picture import HEAD_CHARACTERS, LINE_CHARACTERS, picture
 from cli.plan.recorder import record
 from cli.plan.stack_file import read_stack
 from cli.plan.tree import counts, tree
@@ -25,6 +25,14 @@ def test_the_picture_has_a_box_for_each_component_and_is_xml(plan: Plan, stack: 
     assert set(components) <= set(text)
     title = text[0]
     assert title == f"mlplatform {stack}: {sum(r.custom for r in plan(stack).resources)} resources"
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_nothing_in_the_picture_runs_over(plan: Plan, stack: str) -> None:
+    for box in ElementTree.fromstring(picture(plan(stack))).iter("{http://www.w3.org/2000/svg}g"):
+        class_, name, *lines = [node.text or "" for node in box.iter("{http://www.w3.org/2000/svg}text")]
+        assert len(class_ + name) <= HEAD_CHARACTERS, class_
+        assert max(map(len, lines), default=0) <= LINE_CHARACTERS, lines
 
 
 def test_the_readmes_picture_is_current(plan: Plan) -> None:
