@@ -11,7 +11,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help up down plan preview deploy destroy policy policy-state peers env dns login token logout docs costs \
 	metaflow doctor tools \
-	check format lint types test test-engine test-others test-quick bench lock clean
+	check format lint types test test-engine test-program test-services test-quick bench lock clean
 
 help:
 	@echo "make up | down                      the stack local, on the emulator on this machine"
@@ -152,17 +152,20 @@ tools:
 	$(call install,.venv-peers,peers/requirements.lock)
 	@touch $@
 
-# Engine tests wait for the provider's polling most of the time, so they run beside all others.
+# Engine tests wait for the provider's polling most of the time, and those of services for what starts and stops, so all
+# run beside each other.
 test: $(VENV)/.installed .venv-mlflow/.installed .venv-metaflow/.installed .venv-peers/.installed tools
-	@$(MAKE) --no-print-directory --jobs 2 test-engine test-others
+	@$(MAKE) --no-print-directory --jobs 3 test-engine test-program test-services
 
 test-engine: $(VENV)/.installed
 	$(BIN)/python -m pytest tests/engine --numprocesses 5 --dist load
 
-test-others: $(VENV)/.installed .venv-mlflow/.installed .venv-metaflow/.installed .venv-peers/.installed tools
+test-program: $(VENV)/.installed .venv-peers/.installed
 	$(BIN)/python -m pytest tests/unit tests/program --numprocesses 2 --dist loadfile
 	$(BIN)/python -m pytest tests/peers
-	$(BIN)/python -m pytest tests/services --numprocesses 2 --dist loadfile
+
+test-services: $(VENV)/.installed .venv-mlflow/.installed .venv-metaflow/.installed tools
+	$(BIN)/python -m pytest tests/services
 
 test-quick: $(VENV)/.installed
 	$(BIN)/python -m pytest tests/unit tests/program
