@@ -510,7 +510,7 @@ def test_a_call_that_may_not_be_made_is_a_warning_and_no_crash(account: Account,
 
 def test_waiting_jobs_and_quotas_are_read(account: Account) -> None:
     """What the emulator does not answer."""
-    now = time.time()
+    now = float(round(time.time()))  # whole seconds, so that nothing is lost in between
     summary = {"jobId": "1", "jobName": "train", "createdAt": (now - 1200) * 1000, "statusReason": "CAPACITY:…"}
 
     class Answers:
