@@ -8,7 +8,7 @@ import pulumi_aws as aws
 
 from components.base import Component, Deployment
 from components.encryption import Encryption
-from components.fargate import Container, Scaling, Service, Task, define_task, run_service, scale
+from components.fargate import Container, Scaling, Service, Task, define_task, discover, run_service, scale
 from components.http_api import HttpApi, Tokens
 from components.images import ContainerImages
 from components.logs import log_group
@@ -106,18 +106,7 @@ class AiGateway(Component):
         logs = log_group(
             self, name, self._log_group, retention_days=settings.log_retention_days, key_arn=args.encryption.key_arn
         )
-        discovery = aws.servicediscovery.Service(
-            name,
-            name=SERVICE_NAME,
-            dns_config={
-                "namespace_id": args.mlflow.namespace_id,
-                "routing_policy": "MULTIVALUE",
-                "dns_records": [{"type": "SRV", "ttl": 10}],
-            },
-            force_destroy=True,
-            tags=self.merged_tags(SERVICE_NAME),
-            opts=self._child,
-        )
+        discovery = discover(self, name, SERVICE_NAME, namespace_id=args.mlflow.namespace_id, records=["SRV"])
         service = run_service(
             self,
             name,

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import pulumi
 import pulumi_aws as aws
@@ -179,6 +179,38 @@ class Service:
     target_group_arn: pulumi.Input[str] | None
     triggers: Mapping[str, pulumi.Output[str]]
     depends_on: Sequence[pulumi.Resource]
+
+
+def discover(
+    owner: Component,
+    name: str,
+    host: str,
+    *,
+    namespace_id: pulumi.Input[str],
+    records: Sequence[Literal["A", "SRV"]],
+) -> aws.servicediscovery.Service:
+    """A name in Cloud Map under which a service's tasks are found.
+
+    Args:
+        owner: Component that it belongs to.
+        name: Name of the resource.
+        host: The name, below the namespace's.
+        namespace_id: The namespace.
+        records: `A` for whoever looks up an address, `SRV` for an HTTP API, which finds a task's port nowhere else (API
+            Gateway developer guide, "private integrations").
+    """
+    return aws.servicediscovery.Service(
+        name,
+        name=host,
+        dns_config={
+            "namespace_id": namespace_id,
+            "routing_policy": "MULTIVALUE",
+            "dns_records": [{"type": record, "ttl": 10} for record in records],
+        },
+        force_destroy=True,
+        tags=owner.merged_tags(host),
+        opts=pulumi.ResourceOptions(parent=owner),
+    )
 
 
 def run_service(owner: Component, name: str, service: Service) -> aws.ecs.Service:

@@ -9,7 +9,7 @@ import pulumi_aws as aws
 from components.base import Component, Deployment
 from components.database import Database
 from components.encryption import Encryption
-from components.fargate import TEMPORARY, Scaling, Service, Task, define_task, run_service, scale
+from components.fargate import TEMPORARY, Scaling, Service, Task, define_task, discover, run_service, scale
 from components.images import ContainerImages
 from components.logs import log_group
 from components.metaflow.containers import METADATA, METADATA_PORT, MIGRATION, STREAM, Common, metadata, migration
@@ -276,18 +276,7 @@ class MetadataService(Component):
 
     def _discovery(self, name: str) -> aws.servicediscovery.Service:
         """Jobs look up the address; the HTTP API finds the port in the SRV entry."""
-        return aws.servicediscovery.Service(
-            name,
-            name=DISCOVERY_NAME,
-            dns_config={
-                "namespace_id": self._args.mlflow.namespace_id,
-                "routing_policy": "MULTIVALUE",
-                "dns_records": [{"type": "A", "ttl": 10}, {"type": "SRV", "ttl": 10}],
-            },
-            force_destroy=True,
-            tags=self.merged_tags(DISCOVERY_NAME),
-            opts=self._child,
-        )
+        return discover(self, name, DISCOVERY_NAME, namespace_id=self._args.mlflow.namespace_id, records=["A", "SRV"])
 
     def _task(self, name: str, task_role_arn: pulumi.Output[str]) -> aws.ecs.TaskDefinition:
         settings = self._args.settings.service

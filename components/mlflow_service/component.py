@@ -11,7 +11,7 @@ from components.artifact_store import ArtifactStore
 from components.base import Component, Deployment
 from components.database import Database
 from components.encryption import Encryption
-from components.fargate import Scaling, Service, Task, define_task, run_service, scale
+from components.fargate import Scaling, Service, Task, define_task, discover, run_service, scale
 from components.http_api import Tokens
 from components.images import ContainerImages
 from components.load_balancer import LoadBalancer
@@ -237,19 +237,12 @@ class MlflowService(Component):
             tags=self.merged_tags(self._settings.namespace),
             opts=self._child,
         )
-        # The API finds a task's port only in an SRV registration (API Gateway developer guide, "private integrations").
-        record = "A" if args.load_balancer else "SRV"
-        service = aws.servicediscovery.Service(
+        service = discover(
+            self,
             name,
-            name=self._settings.service_name,
-            dns_config={
-                "namespace_id": namespace.id,
-                "routing_policy": "MULTIVALUE",
-                "dns_records": [{"type": record, "ttl": 10}],
-            },
-            force_destroy=True,
-            tags=self.merged_tags(self._settings.service_name),
-            opts=self._child,
+            self._settings.service_name,
+            namespace_id=namespace.id,
+            records=["A" if args.load_balancer else "SRV"],
         )
         return namespace, service
 
