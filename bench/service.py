@@ -126,7 +126,7 @@ def start(stack: ExitStack) -> Bench:
     stack.callback(issuer.down)
     authoriser = Authoriser(cloud, cloud.parameter(issuer=issuer.url, audience=[CLIENT]))
     stack.callback(authoriser.close)
-    wait_for(authoriser.healthy, 30, "the authoriser", authoriser.process)
+    wait_for(authoriser.healthy, "the authoriser", authoriser.process)
     proxy = Proxy(task.port, None, **authoriser.proxy_environment())
     stack.callback(proxy.close)
     token = issuer.access(exp=int(time.time()) + 3600)

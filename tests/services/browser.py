@@ -22,7 +22,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, Request, sync_pla
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from lib.web_headers import security_headers
-from tests.services.processes import REPOSITORY
+from tests.services.processes import PATIENCE, REPOSITORY
 
 PAGE = REPOSITORY / "services" / "web"
 CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
@@ -296,7 +296,7 @@ class Tab:
     def of(cls, browser: Browser, **options: Any) -> "Generator[Tab]":
         """Opens a tab, and closes its profile at the end."""
         context = browser.new_context(**options)
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(PATIENCE * 1000)
         context.grant_permissions(["clipboard-read", "clipboard-write"])
         context.add_init_script(REPORT_VIOLATIONS)
         tab = cls(context.new_page(), context)

@@ -21,7 +21,7 @@ class Cloud:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._process = Process([sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(self.port)])
-        wait_for(lambda: listens(self.port), 30, "moto", self._process)
+        wait_for(lambda: listens(self.port), "moto", self._process)
         self.s3, self.ssm, self.secrets = (self.client(name) for name in ("s3", "ssm", "secretsmanager"))
         self.s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
 

@@ -126,7 +126,7 @@ def replicas(stack: Stack) -> Generator[list[Task]]:
     try:
         preparations = [task.prepare() for task in tasks]
         for process in preparations:
-            assert process.wait(120) == 0, process.output()
+            assert process.wait() == 0, process.output()
         assert sum("schema empty ->" in process.output() for process in preparations) == 1
         for process in preparations:
             process.close()

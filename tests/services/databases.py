@@ -35,7 +35,7 @@ class Server:
 
     def start(self) -> None:
         self._process = Process(self._command(), user=self.user)
-        wait_for(lambda: listens(self.port), 30, f"{self.engine} on port {self.port}", self._process)
+        wait_for(lambda: listens(self.port), f"{self.engine} on port {self.port}", self._process)
 
     def stop(self) -> None:
         if self._process:
@@ -177,7 +177,7 @@ class PostgreSql(Server):
         locked = (
             f"SELECT 1 FROM pg_locks WHERE granted AND mode = 'AccessExclusiveLock' AND relation = '{table}'::regclass"
         )
-        wait_for(lambda: bool(self.query(dbname, locked)), 10, f"a lock on {table}", process)
+        wait_for(lambda: bool(self.query(dbname, locked)), f"a lock on {table}", process)
         return process
 
     def _lock(self, dbname: str, digest: bytes) -> list[str | Path]:

@@ -10,7 +10,7 @@ import pytest
 
 from tests.services.cloud import BUCKET, Cloud
 from tests.services.databases import PostgreSql
-from tests.services.processes import REPOSITORY, Process, folder, free_port, python_path, wait_for
+from tests.services.processes import PATIENCE, REPOSITORY, Process, folder, free_port, python_path, wait_for
 from tests.services.task import address
 
 METAFLOW_PYTHON = REPOSITORY / ".venv-metaflow" / "bin" / "python"
@@ -106,7 +106,7 @@ class MetaflowTask:
     def start(self, command: str = "serve", **environment: str) -> Process:
         """Starts a server and waits until it is healthy."""
         process = self.run(command, **environment)
-        wait_for(lambda: self.healthy("ui" if command == "ui" else "metadata"), 180, command, process)
+        wait_for(lambda: self.healthy("ui" if command == "ui" else "metadata"), command, process)
         return process
 
     def health(self, server: str) -> subprocess.CompletedProcess[str]:
@@ -150,6 +150,6 @@ def client(cloud: Cloud, home: Path, *command: str | Path, **environment: str) -
         capture_output=True,
         text=True,
         check=False,
-        timeout=300,
+        timeout=PATIENCE,
         stdin=subprocess.DEVNULL,
     )

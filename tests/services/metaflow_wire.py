@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from tests.services.cloud import REGION
+from tests.services.processes import PATIENCE
 from tests.unit.iam_evaluator import Account, Request
 
 ACCOUNT = Account(region=REGION, account_id="123456789012")
@@ -184,7 +185,7 @@ class Wire:
             status = 400 if "__type" in own else 200
             _reply(handler, status, {"Content-Type": "application/json"}, json.dumps(own).encode())
             return
-        connection = HTTPConnection("127.0.0.1", self._port, timeout=60)
+        connection = HTTPConnection("127.0.0.1", self._port, timeout=PATIENCE)
         onward = {name: value for name, value in handler.headers.items() if name.lower() not in _HOP}
         connection.request(handler.command, handler.path, body=raw, headers={**onward, "Content-Length": str(len(raw))})
         answer = connection.getresponse()

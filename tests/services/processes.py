@@ -15,6 +15,8 @@ from typing import Any
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 MLFLOW_PYTHON = REPOSITORY / ".venv-mlflow" / "bin" / "python"
+PATIENCE = 300.0
+"""Seconds until what has to happen counts as hanging. No measure of speed: other tests share the machine."""
 
 
 def python_path(image: str) -> str:
@@ -46,13 +48,13 @@ def unprivileged(user: str) -> dict[str, Any]:
     return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
 
 
-def wait_for(condition: Callable[[], bool], seconds: float, what: str, process: "Process | None" = None) -> None:
-    """Waits, and fails with the process's output if it ends or time is over."""
-    deadline = time.monotonic() + seconds
+def wait_for(condition: Callable[[], bool], what: str, process: "Process | None" = None) -> None:
+    """Waits, and fails with the process's output if it ends or patience does."""
+    deadline = time.monotonic() + PATIENCE
     while not condition():
         ended = process is not None and process.poll() is not None
         if ended or time.monotonic() > deadline:
-            reason = f"ended with {process.poll()}" if ended and process else f"not within {seconds} s"
+            reason = f"ended with {process.poll()}" if ended and process else f"not within {PATIENCE:.0f} s"
             raise AssertionError(f"{what}: {reason}\n{process.output()[-6000:] if process else ''}")
         time.sleep(0.1)
 
@@ -113,18 +115,18 @@ class Process:
     def poll(self) -> int | None:
         return self._popen.poll()
 
-    def wait(self, seconds: float) -> int:
-        return self._popen.wait(timeout=seconds)
+    def wait(self) -> int:
+        return self._popen.wait(timeout=PATIENCE)
 
-    def stop(self, number: signal.Signals = signal.SIGTERM, seconds: float = 30) -> int | None:
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> int | None:
         """Asks the process to end; kills what is left of its session."""
         if self._popen.poll() is None:
             self._popen.send_signal(number)
             with contextlib.suppress(subprocess.TimeoutExpired):
-                self._popen.wait(timeout=seconds)
+                self._popen.wait(timeout=PATIENCE)
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._popen.pid, signal.SIGKILL)
-        return self._popen.wait(timeout=10)
+        return self._popen.wait(timeout=PATIENCE)
 
     def close(self) -> None:
         self.stop()

@@ -27,6 +27,8 @@ from joserfc import jwt
 from joserfc.jwk import KeySet, RSAKey
 from werkzeug.serving import make_server
 
+from tests.services.processes import PATIENCE
+
 POOL = "eu-west-1_Test00000"
 SCOPES = "openid email profile"
 NOTEBOOK_SCOPE = "mlplatform-prod/access"
@@ -186,8 +188,8 @@ class Provider:
 
     def approve(self, url: str, user: str = "ann") -> str:
         """Logs in at an authorize address as a person does in a browser; gives the address that it leads to."""
-        assert requests.get(url, timeout=10).status_code == 200
-        answer = requests.post(url, data={"username": user}, allow_redirects=False, timeout=10)
+        assert requests.get(url, timeout=PATIENCE).status_code == 200
+        answer = requests.post(url, data={"username": user}, allow_redirects=False, timeout=PATIENCE)
         assert answer.status_code == 302, answer.text
         return answer.headers["Location"]
 

@@ -12,7 +12,16 @@ import requests
 
 from tests.services.cloud import BUCKET, Cloud
 from tests.services.databases import Server
-from tests.services.processes import MLFLOW_PYTHON, REPOSITORY, Process, folder, free_port, python_path, wait_for
+from tests.services.processes import (
+    MLFLOW_PYTHON,
+    PATIENCE,
+    REPOSITORY,
+    Process,
+    folder,
+    free_port,
+    python_path,
+    wait_for,
+)
 
 SERVICES = REPOSITORY / "services"
 PROXY_USER = "www-data"
@@ -53,11 +62,11 @@ class Proxy:
             },
             user=PROXY_USER,
         )
-        wait_for(self.answers, 15, "NGINX", self.process)
+        wait_for(self.answers, "NGINX", self.process)
 
     def answers(self) -> bool:
         try:
-            return requests.get(f"{self.url}/elb-status", timeout=2).status_code == 200
+            return requests.get(f"{self.url}/elb-status", timeout=PATIENCE).status_code == 200
         except requests.ConnectionError:
             return False
 
@@ -144,7 +153,7 @@ class Task:
         return subprocess.run(command, env=self.server, capture_output=True, check=False).returncode == 0
 
     def start_proxy(self, **environment: str) -> Proxy:
-        wait_for(self.healthy, 90, "MLflow", self.mlflow)
+        wait_for(self.healthy, "MLflow", self.mlflow)
         passwords = self.passwords if "MLFLOW_CREDENTIALS_SECRET_ID" in self.common else None
         self.proxy = Proxy(self.port, passwords, **environment)
         return self.proxy
@@ -152,7 +161,7 @@ class Task:
     def start(self, **environment: str) -> "Task":
         """Everything, as ECS orders it; the variables are NGINX's."""
         prepared = self.prepare()
-        assert prepared.wait(90) == 0, prepared.output()
+        assert prepared.wait() == 0, prepared.output()
         prepared.close()
         self.start_mlflow()
         self.start_proxy(**environment)
@@ -162,7 +171,7 @@ class Task:
         """A request that asks the database."""
         assert self.proxy
         url = f"{self.proxy.url}/api/2.0/mlflow/experiments/search"
-        return requests.post(url, json={"max_results": 5}, auth=(username, password), timeout=30)
+        return requests.post(url, json={"max_results": 5}, auth=(username, password), timeout=PATIENCE)
 
     def client(self, script: str, *arguments: str, username: str = USERNAME, password: str = PASSWORD) -> str:
         """Runs a script with the real MLflow client against NGINX; returns what it prints."""
@@ -189,7 +198,7 @@ class Task:
             capture_output=True,
             text=True,
             check=False,
-            timeout=120,
+            timeout=PATIENCE,
         )
 
     def close(self) -> None:

@@ -11,7 +11,7 @@ import requests
 from lib.ai_gateway import configuration, secrets
 from settings.ai_gateway import GatewayEndpoint
 from tests.services.cloud import Cloud
-from tests.services.processes import MLFLOW_PYTHON, Process, free_port, python_path, wait_for
+from tests.services.processes import MLFLOW_PYTHON, PATIENCE, Process, free_port, python_path, wait_for
 
 KEY, NEW_KEY = "sk-of-the-company", "sk-after-rotation"
 
@@ -94,7 +94,7 @@ def _health(port: int) -> int:
         [MLFLOW_PYTHON, "-m", "mlflow_service", "health"],
         env={"PYTHONPATH": python_path("mlflow"), "MLFLOW_PORT": str(port)},
     )
-    return check.wait(20)
+    return check.wait()
 
 
 def test_the_company_s_key_reaches_the_provider_and_nobody_else(cloud: Cloud, provider: Provider) -> None:
@@ -102,21 +102,21 @@ def test_the_company_s_key_reaches_the_provider_and_nobody_else(cloud: Cloud, pr
     port = free_port()
     gateway = _start(cloud, arn, provider.url, port)
     try:
-        wait_for(lambda: _health(port) == 0, 60, "the gateway", gateway)
+        wait_for(lambda: _health(port) == 0, "the gateway", gateway)
         url = f"http://127.0.0.1:{port}/gateway/chat/invocations"
         question = {"messages": [{"role": "user", "content": "hello"}]}
-        answers = [requests.post(url, json=question, timeout=20) for _ in range(4)]
+        answers = [requests.post(url, json=question, timeout=PATIENCE) for _ in range(4)]
         assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
         assert answers[0].json()["choices"][0]["message"]["content"] == "to hello"
         assert provider.keys == [f"Bearer {KEY}"] * 3
-        described = requests.get(f"http://127.0.0.1:{port}/api/2.0/endpoints/", timeout=20).text
+        described = requests.get(f"http://127.0.0.1:{port}/api/2.0/endpoints/", timeout=PATIENCE).text
         assert KEY not in described + gateway.output()
 
         cloud.secrets.put_secret_value(SecretId=arn, SecretString=NEW_KEY)
-        assert gateway.wait(40) == 75, gateway.output()
+        assert gateway.wait() == 75, gateway.output()
         gateway = _start(cloud, arn, provider.url, port)
-        wait_for(lambda: _health(port) == 0, 60, "the gateway again", gateway)
-        assert requests.post(url, json=question, timeout=20).status_code == 200
+        wait_for(lambda: _health(port) == 0, "the gateway again", gateway)
+        assert requests.post(url, json=question, timeout=PATIENCE).status_code == 200
         assert provider.keys[-1] == f"Bearer {NEW_KEY}"
     finally:
         gateway.stop()
@@ -125,5 +125,5 @@ def test_the_company_s_key_reaches_the_provider_and_nobody_else(cloud: Cloud, pr
 def test_a_missing_key_ends_it_with_the_reason(cloud: Cloud) -> None:
     arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:nothing-a1B2c3"
     gateway = _start(cloud, arn, "http://127.0.0.1:1/v1", free_port())
-    assert gateway.wait(30) == 78, gateway.output()
+    assert gateway.wait() == 78, gateway.output()
     assert "nothing-a1B2c3" in gateway.output()

@@ -3,7 +3,7 @@
 import requests
 
 from tests.services.cloud import Cloud
-from tests.services.processes import tree
+from tests.services.processes import PATIENCE, tree
 from tests.services.task import HOST, PASSWORD, USERNAME, Task
 
 MIB = 1 << 20
@@ -67,7 +67,7 @@ def test_the_browser_of_the_same_origin_may_write_and_a_foreign_one_may_not(task
         assert task.proxy
         url = f"{task.proxy.url}/ajax-api/2.0/mlflow/experiments/search"
         body = {"max_results": 1}
-        return requests.post(url, json=body, headers=headers, auth=(USERNAME, PASSWORD), timeout=30)
+        return requests.post(url, json=body, headers=headers, auth=(USERNAME, PASSWORD), timeout=PATIENCE)
 
     assert post().status_code == 200
     assert post(**{"X-Api-Domain": HOST, "Origin": f"https://{HOST}"}).status_code == 200
@@ -80,7 +80,7 @@ def test_the_browser_of_the_same_origin_may_write_and_a_foreign_one_may_not(task
 def test_an_unknown_host_is_403(task: Task) -> None:
     assert task.proxy
     for headers in ({"Host": "evil.example.org"}, {"X-Api-Domain": "evil.example.org"}):
-        answer = requests.get(task.proxy.url, headers=headers, auth=(USERNAME, PASSWORD), timeout=30)
+        answer = requests.get(task.proxy.url, headers=headers, auth=(USERNAME, PASSWORD), timeout=PATIENCE)
         assert answer.status_code == 403
         assert "Invalid Host" in answer.text
 
@@ -88,7 +88,7 @@ def test_an_unknown_host_is_403(task: Task) -> None:
 def test_artifacts_are_not_served(task: Task) -> None:
     assert task.proxy
     url = f"{task.proxy.url}/api/2.0/mlflow-artifacts/artifacts/x"
-    assert requests.put(url, data=b"x", auth=(USERNAME, PASSWORD), timeout=30).status_code >= 400
+    assert requests.put(url, data=b"x", auth=(USERNAME, PASSWORD), timeout=PATIENCE).status_code >= 400
 
 
 def test_the_database_url_is_on_no_command_line(task: Task) -> None:

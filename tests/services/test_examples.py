@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.services.cloud import REGION, Cloud
-from tests.services.processes import MLFLOW_PYTHON, REPOSITORY
+from tests.services.processes import MLFLOW_PYTHON, PATIENCE, REPOSITORY
 from tests.services.task import PASSWORD, USERNAME, Task
 
 EXAMPLE = REPOSITORY / "examples" / "mlflow"
@@ -94,7 +94,7 @@ def run(*arguments: str | Path, cwd: Path, **environment: str) -> Outcome:
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=PATIENCE,
     )
     return Outcome(done.returncode, done.stdout, done.stderr)
 

@@ -27,7 +27,7 @@ from client.mlplatform_client import TokenError, fresh_token, logins, oauth
 from tests.services.cloud import REGION, Cloud
 from tests.services.conftest import UV, MakeStack
 from tests.services.databases import MariaDb
-from tests.services.processes import MLFLOW_PYTHON, REPOSITORY, free_port, tree, wait_for
+from tests.services.processes import MLFLOW_PYTHON, PATIENCE, REPOSITORY, free_port, tree, wait_for
 from tests.services.provider import Provider, local_provider
 from tests.services.task import Authoriser, Proxy, Task
 
@@ -114,7 +114,7 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
     # uv carries the client's build backend, so nothing is fetched; its cache would miss changes beside pyproject.toml.
     options = ["--offline", "--no-cache", "--no-deps", "--quiet", "--python", sys.executable, "--target", folder]
     # The limit only ends what hangs.
-    subprocess.run([UV, "pip", "install", *options, REPOSITORY / "client"], check=True, timeout=600)
+    subprocess.run([UV, "pip", "install", *options, REPOSITORY / "client"], check=True, timeout=PATIENCE)
     return folder
 
 
@@ -125,7 +125,7 @@ def proxy(provider: Provider, cloud: Cloud, mariadb: MariaDb, make_stack: MakeSt
     stack = make_stack(mariadb)
     task = Task(stack.cloud, stack.parameter, None, stack.ca)
     try:
-        wait_for(authoriser.healthy, 30, "the authoriser", authoriser.process)
+        wait_for(authoriser.healthy, "the authoriser", authoriser.process)
         started = task.start(**authoriser.proxy_environment()).proxy
         assert started
         yield started
@@ -146,12 +146,12 @@ def log_in(provider: Provider, monkeypatch: pytest.MonkeyPatch, visit: Callable[
     """Logs in with a browser that a thread plays."""
 
     def play(address: str) -> bool:
-        back = visit or (lambda address: requests.get(provider.approve(address), timeout=10))
+        back = visit or (lambda address: requests.get(provider.approve(address), timeout=PATIENCE))
         threading.Thread(target=back, args=(address,), daemon=True).start()
         return True
 
     monkeypatch.setattr(webbrowser, "open", play)
-    login.log_in(login.configured(write_config(provider)), browser=True, seconds=10)
+    login.log_in(login.configured(write_config(provider)), browser=True, seconds=PATIENCE)
 
 
 def write_config(provider: Provider, **more: Any) -> str:
@@ -164,7 +164,7 @@ def status(proxy: Proxy, token: str) -> int:
     url, headers = f"{proxy.url}/api/2.0/mlflow/experiments/search", {"Authorization": f"Bearer {token}"}
     with requests.Session() as session:
         session.trust_env = False
-        return session.post(url, json={"max_results": 5}, headers=headers, timeout=30).status_code
+        return session.post(url, json={"max_results": 5}, headers=headers, timeout=PATIENCE).status_code
 
 
 def deployed(folder: Path, outputs: dict[str, Any]) -> None:
@@ -209,7 +209,7 @@ def test_a_person_logs_in_by_the_browser_uses_mlflow_and_logs_out(
     assert "# MLFLOW_TRACKING_TOKEN is not set: not logged in to stack prod: run `make login STACK=prod`" in hint
 
     command = [sys.executable, "-m", "cli", "login", "--stack", "prod"]
-    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False, timeout=120)
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False, timeout=PATIENCE)
     assert done.returncode == 0, done.stderr
     assert "Logged in to stack prod as ann@example.com." in done.stdout
     assert "<h1>Logged in</h1>" in page.read_text()
@@ -264,7 +264,7 @@ def test_a_long_run_keeps_a_fresh_token_until_the_login_is_revoked(
     assert provider.asked.count("refresh_token") >= 2
     lines = " ".join(tree(process.pid).values())
     provider.refreshes.clear()
-    rest, errors = process.communicate("\n", timeout=60)
+    rest, errors = process.communicate("\n", timeout=PATIENCE)
     ended = (
         "the login to stack prod has ended (its refresh token has expired or was revoked): run `make login STACK=prod`"
     )
@@ -287,7 +287,9 @@ def role(provider: Provider, cloud: Cloud) -> Generator[None]:
 def run(script: str, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
     """A program with MLflow's client."""
     command, cwd = [MLFLOW_PYTHON, "-c", script], environment["HOME"]
-    return subprocess.run(command, env=environment, cwd=cwd, capture_output=True, text=True, check=False, timeout=120)
+    return subprocess.run(
+        command, env=environment, cwd=cwd, capture_output=True, text=True, check=False, timeout=PATIENCE
+    )
 
 
 def test_a_notebook_uses_mlflow_by_its_role(
@@ -335,7 +337,7 @@ def test_of_processes_that_refresh_at_once_one_asks(
         assert process.stdin
         process.stdin.write("go\n")
         process.stdin.flush()
-    tokens = {process.communicate(timeout=60)[0] for process in processes}
+    tokens = {process.communicate(timeout=PATIENCE)[0] for process in processes}
     assert [process.returncode for process in processes] == [0] * 4
     assert provider.asked == ["refresh_token"]
     kept = logins.load("prod")
@@ -360,12 +362,13 @@ def test_a_provider_that_is_away_for_a_while_ends_no_login(provider: Provider, m
 
 
 def deny(address: str) -> None:
-    requests.get(requests.post(address, data={"deny": "1"}, allow_redirects=False, timeout=10).headers["Location"])
+    answer = requests.post(address, data={"deny": "1"}, allow_redirects=False, timeout=PATIENCE)
+    requests.get(answer.headers["Location"], timeout=PATIENCE)
 
 
 def come_back(address: str, **answer: str) -> requests.Response:
     asked = parse_qs(urlsplit(address).query)
-    return requests.get(asked["redirect_uri"][0], params={"state": asked["state"][0], **answer}, timeout=10)
+    return requests.get(asked["redirect_uri"][0], params={"state": asked["state"][0], **answer}, timeout=PATIENCE)
 
 
 def wrong_state(address: str) -> None:
@@ -415,7 +418,7 @@ def test_the_page_shows_the_providers_words_as_text(provider: Provider, monkeypa
     pages: list[requests.Response] = []
     with pytest.raises(TokenError):
         log_in(provider, monkeypatch, lambda address: pages.append(come_back(address, error="<script>")))
-    wait_for(lambda: bool(pages), 5, "the page")
+    wait_for(lambda: bool(pages), "the page")
     assert pages[0].status_code == 400
     assert "Not logged in" in pages[0].text
     assert "&lt;script&gt;" in pages[0].text
@@ -425,7 +428,7 @@ def test_the_page_shows_the_providers_words_as_text(provider: Provider, monkeypa
 
 def test_an_id_token_that_nobody_signed_is_no_login(provider: Provider) -> None:
     door = login.configured(write_config(provider))
-    keys = requests.get(f"{provider.issuer}/.well-known/jwks.json", timeout=10).json()
+    keys = requests.get(f"{provider.issuer}/.well-known/jwks.json", timeout=PATIENCE).json()
     good = provider.sign({"sub": "s", "aud": "cli", "nonce": "n"})
     assert login.verified(door, good, keys, "n")["sub"] == "s"
     header, claims, signature = good.split(".")

@@ -25,7 +25,7 @@ from client.mlplatform_client import logins
 from settings.metaflow import NotebookSettings
 from tests.services.cloud import BUCKET, REGION, Cloud
 from tests.services.conftest import UV
-from tests.services.processes import REPOSITORY
+from tests.services.processes import PATIENCE, REPOSITORY
 
 METAFLOW_PYTHON = REPOSITORY / ".venv-metaflow" / "bin" / "python"
 EXAMPLE = REPOSITORY / "examples" / "metaflow"
@@ -192,10 +192,10 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (pytest.fail if os.environ.get("REQUIRE_SERVICES") == "1" else pytest.skip)(reason)
     folder = tmp_path_factory.mktemp("client")
     build = [UV, "build", "--offline", "--quiet", "--wheel", "--out-dir", folder, REPOSITORY / "client"]
-    subprocess.run(build, check=True, timeout=600)
+    subprocess.run(build, check=True, timeout=PATIENCE)
     (wheel,) = folder.glob("*.whl")
     install = [UV, "pip", "install", "--offline", "--quiet", "--no-deps", "--target", folder / "site", wheel]
-    subprocess.run(install, check=True, timeout=600)
+    subprocess.run(install, check=True, timeout=PATIENCE)
     return folder / "site"
 
 
@@ -244,7 +244,7 @@ def config(service: Service) -> dict[str, str]:
 def flow(machine: dict[str, str], *words: str, script: str = "flow.py") -> subprocess.CompletedProcess[str]:
     command = [METAFLOW_PYTHON, script, *words]
     return subprocess.run(
-        command, env=machine, cwd=machine["HOME"], capture_output=True, text=True, check=False, timeout=180
+        command, env=machine, cwd=machine["HOME"], capture_output=True, text=True, check=False, timeout=PATIENCE
     )
 
 
@@ -258,7 +258,8 @@ def test_a_run_and_its_heartbeats_have_fresh_tokens(machine: dict[str, str], ser
         (tokens,) = (seen for path, seen in service.heartbeats().items() if owner in path)
         assert len(tokens) >= 3, "a process of its own, which gets new ones while it lives"
     first = {"Authorization": "Bearer token-0"}
-    assert requests.get(f"{service.url}/ping", headers=first, timeout=10).status_code == 401, "the old one is refused"
+    answer = requests.get(f"{service.url}/ping", headers=first, timeout=PATIENCE)
+    assert answer.status_code == 401, "the old one is refused"
     assert not any(token in done.stdout + done.stderr for token in service.issued)
 
 
@@ -310,7 +311,7 @@ def test_the_environment_of_jobs_holds_no_token(machine: dict[str, str], service
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=PATIENCE,
     )
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == [str(folder), True, False, {}]
@@ -339,20 +340,19 @@ def unpack(cloud: Cloud, folder: Path) -> None:
 
 def test_without_a_login_the_way_out_is_said_at_once(machine: dict[str, str], service: Service) -> None:
     (logins.folder() / "prod.json").unlink()
-    began = time.monotonic()
-    done = flow(machine | {"METAFLOW_DEFAULT_DATASTORE": "local"}, "run")
+    # If Metaflow tried again, the pauses between so many tries would outlast the test's patience.
+    done = flow(machine | {"METAFLOW_DEFAULT_DATASTORE": "local", "METAFLOW_SERVICE_RETRY_COUNT": "12"}, "run")
     assert done.returncode == 1
     assert "No token for the ML platform" in done.stderr
     assert "not logged in to stack prod: run `make login STACK=prod`" in done.stderr
     assert "Traceback" not in done.stderr
-    assert time.monotonic() - began < 10, "Metaflow does not try again"
     assert service.asked == []
 
 
 def python(machine: dict[str, str], script: str) -> str:
     """What a program prints."""
     command = [METAFLOW_PYTHON, "-c", script]
-    done = subprocess.run(command, env=machine, capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(command, env=machine, capture_output=True, text=True, check=False, timeout=PATIENCE)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

@@ -14,7 +14,7 @@ import pytest
 from tests.services.cloud import Cloud
 from tests.services.metaflow_flow import QUEUE, ROLE, TABLE, state_machine
 from tests.services.metaflow_task import METAFLOW_PYTHON, need
-from tests.services.processes import REPOSITORY, folder
+from tests.services.processes import PATIENCE, REPOSITORY, folder
 
 EXECUTION = "from-a-test"
 
@@ -86,7 +86,9 @@ def test_a_job_runs_with_what_its_image_has(machine: dict[str, Any], cloud: Clou
         "AWS_BATCH_JQ_NAME": QUEUE,
         "AWS_BATCH_CE_NAME": QUEUE,
     }
-    done = subprocess.run(command, env=environment, cwd=work, capture_output=True, text=True, check=False, timeout=300)
+    done = subprocess.run(
+        command, env=environment, cwd=work, capture_output=True, text=True, check=False, timeout=PATIENCE
+    )
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
     assert "Code package downloaded." in done.stdout
     key = {"pathspec": {"S": job}}

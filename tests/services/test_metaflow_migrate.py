@@ -19,7 +19,7 @@ from tests.services.certificates import Authority, authority
 from tests.services.cloud import Cloud
 from tests.services.databases import PostgreSql
 from tests.services.metaflow_task import GOOSE, METAFLOW_PYTHON, PASSWORD, MetaflowTask, need
-from tests.services.processes import Process, free_port, python_path, tree, wait_for
+from tests.services.processes import PATIENCE, Process, free_port, python_path, tree, wait_for
 from tests.services.task import address
 
 NEW = "another password"
@@ -97,8 +97,8 @@ def migrations(tmp_path: Path) -> Path:
     return files(tmp_path / "migrations", MIGRATIONS)
 
 
-def ends(process: Process, code: int = 0, seconds: float = 60) -> str:
-    assert process.wait(seconds) == code, process.output()
+def ends(process: Process, code: int = 0) -> str:
+    assert process.wait() == code, process.output()
     output = process.output()
     assert "Traceback" not in output, output
     assert PASSWORD not in output
@@ -117,7 +117,7 @@ def test_two_at_once_migrate_an_empty_database_once_and_again_nothing_is_done(
     task = make_task()
     files(migrations, SLOW)
     both = [task.migrate(migrations) for _ in range(2)]
-    wait_for(lambda: any("goose" in line for one in both for line in tree(one.pid).values()), 30, "goose", both[0])
+    wait_for(lambda: any("goose" in line for one in both for line in tree(one.pid).values()), "goose", both[0])
     commands = [line for one in both for line in tree(one.pid).values()]
     assert any(f"{GOOSE} -dir {migrations} up" in line for line in commands)
     assert not any(secret in line for line in commands for secret in (PASSWORD, "://", "password"))
@@ -250,7 +250,7 @@ def test_a_database_that_ends_idle_sessions_does_not_free_the_lock(make_task: Ma
     task.server.end_idle_sessions(task.name, 1)
     files(migrations, SLOW)
     first = task.migrate(migrations)
-    wait_for(lambda: any(line.startswith("goose|") for line in task.server.sessions(task.name)), 30, "goose", first)
+    wait_for(lambda: any(line.startswith("goose|") for line in task.server.sessions(task.name)), "goose", first)
     assert all(line.endswith("|t") for line in task.server.sessions(task.name)), "TLS"
     time.sleep(2)
     second = task.migrate(migrations)
@@ -288,7 +288,7 @@ def test_a_password_that_rotates_this_moment_is_read_again(make_task: MakeTask, 
     task = make_task()
     task.server.change_password(task.name, NEW)
     process = task.migrate(migrations)
-    wait_for(lambda: "password authentication failed" in process.output(), 30, "a refusal", process)
+    wait_for(lambda: "password authentication failed" in process.output(), "a refusal", process)
     cloud.rotate(task.secret, task.name, NEW)
     assert ends(process).splitlines()[-1] == f"migrated: {NEWEST}"
 
@@ -373,7 +373,7 @@ def test_the_server_ends_when_the_secret_rotates_and_the_next_takes_the_new_one(
         "MF_METADATA_DB_POOL_MAX": "10",
     }
     cloud.rotate(task.secret, task.name, NEW)
-    assert "has a new version: restarting this task" in ends(first, 75, 40)
+    assert "has a new version: restarting this task" in ends(first, 75)
     assert "closed the connections" in first.output(), "it was asked to end, and did"
     second = task.start(**quick)
     assert configuration(task)["MF_METADATA_DB_PSWD"] == NEW
@@ -385,7 +385,7 @@ def test_the_server_ends_when_the_secret_rotates_and_the_next_takes_the_new_one(
 
 
 def configuration(task: MetaflowTask) -> dict[str, str]:
-    return requests.get(f"{task.url}/ping", timeout=10).json()
+    return requests.get(f"{task.url}/ping", timeout=PATIENCE).json()
 
 
 def test_a_server_that_needs_the_database_at_once_waits_for_it_and_says_why(make_task: MakeTask, cloud: Cloud) -> None:

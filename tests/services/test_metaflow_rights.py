@@ -30,7 +30,7 @@ from tests.services.metaflow_rights import (
 )
 from tests.services.metaflow_task import METAFLOW_PYTHON, client, need
 from tests.services.metaflow_wire import ACCOUNT, KEY, Wire, arn, pass_role, submit, use_of_key
-from tests.services.processes import folder
+from tests.services.processes import PATIENCE, folder
 from tests.unit.aws_calls import calls, makers_of
 from tests.unit.iam_evaluator import Request, allows, refused
 
@@ -143,7 +143,13 @@ def jobs(platform: Platform, deployed: Deployed, cloud: Cloud) -> Sequence[Reque
             "AWS_BATCH_CE_NAME": "small",
         }
         done = subprocess.run(
-            overrides["Command"], env=environment, cwd=work, capture_output=True, text=True, check=False, timeout=300
+            overrides["Command"],
+            env=environment,
+            cwd=work,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=PATIENCE,
         )
         assert done.returncode == 0, f"{step}: {done.stdout[-4000:]}{done.stderr[-4000:]}"
     wire.close()

@@ -15,7 +15,7 @@ from tests.services.cloud import Cloud
 from tests.services.databases import PostgreSql
 from tests.services.metaflow_flow import READ, write_flow
 from tests.services.metaflow_task import GOOSE, METAFLOW_PYTHON, Installed, MetaflowTask, need, source
-from tests.services.processes import wait_for
+from tests.services.processes import PATIENCE, wait_for
 
 NEWEST = 20230118020300
 FLOWS = {"user_name": "ann", "tags": [], "system_tags": []}
@@ -62,7 +62,7 @@ def task(make_task: MakeTask, installed: Installed) -> MetaflowTask:
     # Two tasks of a deployment at once.
     both = [made.migrate(installed.migrations) for _ in range(2)]
     for one in both:
-        assert one.wait(60) == 0, one.output()
+        assert one.wait() == 0, one.output()
         assert one.output().splitlines()[-1] == f"migrated: {NEWEST}"
     assert sum("schema empty ->" in one.output() for one in both) == 1
     made.start()
@@ -82,10 +82,10 @@ def test_an_older_schema_of_the_service_is_migrated(make_task: MakeTask, install
     for path in known[:4]:
         shutil.copy(path, older)
     process = task.migrate(older)
-    assert process.wait(60) == 0, process.output()
+    assert process.wait() == 0, process.output()
     assert process.output().splitlines()[-1] == "migrated: 20210202145952"
     process = task.migrate(installed.migrations)
-    assert process.wait(60) == 0, process.output()
+    assert process.wait() == 0, process.output()
     assert f"schema 20210202145952 -> {NEWEST} in " in process.output()
 
 
@@ -100,7 +100,7 @@ def test_health_with_and_without_the_database(make_task: MakeTask, installed: In
     assert "/healthcheck answers 503" in task.health("database").stderr
     assert task.healthy("metadata"), "a task must not be replaced because the database is away"
     away.close()
-    assert task.migrate(installed.migrations).wait(60) == 0
+    assert task.migrate(installed.migrations).wait() == 0
     task.start()
     assert not task.server.sessions(task.name), "a start does not wake a database that pauses"
     assert task.healthy("database")
@@ -113,7 +113,7 @@ def test_a_flow_with_a_foreach_runs_and_its_results_are_read_back(task: Metaflow
     done = task.client("-c", READ)
     assert done.stdout.strip() == "True 30 [1, 4, 9, 16] the total is 30", done.stderr
     assert any(key.startswith("metaflow/CountFlow/") for key in cloud.objects("metaflow/CountFlow/"))
-    flows = requests.get(f"{task.url}/flows", timeout=10).json()
+    flows = requests.get(f"{task.url}/flows", timeout=PATIENCE).json()
     assert [flow["flow_id"] for flow in flows] == ["CountFlow"]
 
 
@@ -125,21 +125,21 @@ def test_no_session_is_left_after_idling_and_the_next_requests_succeed(task: Met
     for one in several:
         one.join()
     assert task.server.sessions(task.name)
-    wait_for(lambda: not task.server.sessions(task.name), 10, "an end of all sessions")
+    wait_for(lambda: not task.server.sessions(task.name), "an end of all sessions")
     time.sleep(3)
     assert not task.server.sessions(task.name), "nothing connects anew without a request"
-    assert requests.get(f"{task.url}/flows", timeout=10).status_code == 200
-    wait_for(lambda: not task.server.sessions(task.name), 10, "an end of all sessions")
+    assert requests.get(f"{task.url}/flows", timeout=PATIENCE).status_code == 200
+    wait_for(lambda: not task.server.sessions(task.name), "an end of all sessions")
     # Each is the first after a pause: reading, writing, a transaction, and the client's own.
     for number in range(2):
-        assert requests.post(f"{task.url}/flows/Idle{number}", json=FLOWS, timeout=10).status_code == 200
-        wait_for(lambda: not task.server.sessions(task.name), 10, "an end of all sessions")
-    made = requests.post(f"{task.url}/flows/Idle0/run", json=FLOWS, timeout=10).json()
-    wait_for(lambda: not task.server.sessions(task.name), 10, "an end of all sessions")
+        assert requests.post(f"{task.url}/flows/Idle{number}", json=FLOWS, timeout=PATIENCE).status_code == 200
+        wait_for(lambda: not task.server.sessions(task.name), "an end of all sessions")
+    made = requests.post(f"{task.url}/flows/Idle0/run", json=FLOWS, timeout=PATIENCE).json()
+    wait_for(lambda: not task.server.sessions(task.name), "an end of all sessions")
     tags = {"tags_to_add": ["tag"]}
     path = f"{task.url}/flows/Idle0/runs/{made['run_number']}/tag/mutate"
-    assert requests.patch(path, json=tags, timeout=10).json()["tags"] == ["tag"]
-    wait_for(lambda: not task.server.sessions(task.name), 10, "an end of all sessions")
+    assert requests.patch(path, json=tags, timeout=PATIENCE).json()["tags"] == ["tag"]
+    wait_for(lambda: not task.server.sessions(task.name), "an end of all sessions")
     run_flow(task)
     assert task.healthy("metadata")
 
@@ -148,9 +148,11 @@ def test_a_request_whose_session_the_server_ends_may_come_again(task: MetaflowTa
     """A failover or a shutdown takes it away in the middle of a statement, which is then not executed."""
     holder = task.server.hold_table(task.name, "flows_v3", 6)
     answers: list[int] = []
-    asking = threading.Thread(target=lambda: answers.append(requests.get(f"{task.url}/flows", timeout=30).status_code))
+    asking = threading.Thread(
+        target=lambda: answers.append(requests.get(f"{task.url}/flows", timeout=PATIENCE).status_code)
+    )
     asking.start()
-    wait_for(lambda: bool(task.server.sessions(task.name)), 10, "the request", task.processes[-1])
+    wait_for(lambda: bool(task.server.sessions(task.name)), "the request", task.processes[-1])
     time.sleep(0.5)
     task.server.end_sessions(task.name)
     asking.join()
@@ -159,26 +161,26 @@ def test_a_request_whose_session_the_server_ends_may_come_again(task: MetaflowTa
 
 
 def test_clients_wait_out_a_restart_of_the_database(task: MetaflowTask, server: PostgreSql) -> None:
-    assert requests.get(f"{task.url}/flows", timeout=10).status_code == 200
+    assert requests.get(f"{task.url}/flows", timeout=PATIENCE).status_code == 200
     server.stop()
     try:
-        answer = requests.get(f"{task.url}/flows", timeout=10)
+        answer = requests.get(f"{task.url}/flows", timeout=PATIENCE)
         assert answer.status_code == 503, answer.text
         assert answer.headers["Retry-After"] == "2"
-        assert requests.post(f"{task.url}/flows/Away/run", json=FLOWS, timeout=10).status_code == 503
+        assert requests.post(f"{task.url}/flows/Away/run", json=FLOWS, timeout=PATIENCE).status_code == 503
         assert task.healthy("metadata")
         threading.Timer(6, server.start).start()
         # Its first request for the run is answered 503.
         run_flow(task)
     finally:
-        wait_for(lambda: requests.get(f"{task.url}/flows", timeout=10).status_code == 200, 30, "the database")
+        wait_for(lambda: requests.get(f"{task.url}/flows", timeout=PATIENCE).status_code == 200, "the database")
 
 
 def test_what_the_client_does_wrong_is_still_told_as_the_service_does(task: MetaflowTask) -> None:
-    assert requests.get(f"{task.url}/flows/None/runs/1", timeout=10).status_code == 404
-    again = [requests.post(f"{task.url}/flows/Twice", json=FLOWS, timeout=10).status_code for _ in range(2)]
+    assert requests.get(f"{task.url}/flows/None/runs/1", timeout=PATIENCE).status_code == 404
+    again = [requests.post(f"{task.url}/flows/Twice", json=FLOWS, timeout=PATIENCE).status_code for _ in range(2)]
     assert again == [200, 409]
-    broken = requests.post(f"{task.url}/flows/None/run", json=FLOWS, timeout=10)
+    broken = requests.post(f"{task.url}/flows/None/run", json=FLOWS, timeout=PATIENCE)
     assert broken.status_code in {404, 500}
 
 
@@ -190,34 +192,36 @@ def test_the_service_too_refuses_a_foreign_certificate_and_another_name(make_tas
     refusals = {"certificate verify failed": foreign, "does not match host name": {"MF_DATABASE_PARAMETER": named}}
     for words, environment in refusals.items():
         process = task.start(**environment)
-        assert requests.get(f"{task.url}/flows", timeout=10).status_code == 503
+        assert requests.get(f"{task.url}/flows", timeout=PATIENCE).status_code == 503
         assert words in process.output()
         process.close()
 
 
 def test_a_rotated_secret_ends_the_service_and_the_next_one_works(make_task: MakeTask, installed: Installed) -> None:
     task = make_task()
-    assert task.migrate(installed.migrations).wait(60) == 0
+    assert task.migrate(installed.migrations).wait() == 0
     process = task.start(MF_SECRET_POLL_SECONDS="1", MF_RESTART_JITTER_SECONDS="1")
     assert task.healthy("database")
     task.server.change_password(task.name, NEW)
     task.cloud.rotate(task.secret, task.name, NEW)
-    assert process.wait(40) == 75, process.output()
-    wait_for(lambda: not task.server.sessions(task.name), 5, "an end of all sessions")
+    assert process.wait() == 75, process.output()
+    wait_for(lambda: not task.server.sessions(task.name), "an end of all sessions")
     task.start()
     assert task.healthy("database")
 
 
 def test_sigterm_lets_requests_end(make_task: MakeTask, installed: Installed) -> None:
     task = make_task()
-    assert task.migrate(installed.migrations).wait(60) == 0
+    assert task.migrate(installed.migrations).wait() == 0
     process = task.start()
     answers: list[int] = []
     # The request waits for a table that somebody else has locked.
     holder = task.server.hold_table(task.name, "flows_v3", 4)
-    asking = threading.Thread(target=lambda: answers.append(requests.get(f"{task.url}/flows", timeout=30).status_code))
+    asking = threading.Thread(
+        target=lambda: answers.append(requests.get(f"{task.url}/flows", timeout=PATIENCE).status_code)
+    )
     asking.start()
-    wait_for(lambda: bool(task.server.sessions(task.name)), 10, "the request", process)
+    wait_for(lambda: bool(task.server.sessions(task.name)), "the request", process)
     started = time.monotonic()
     assert process.stop() == 0
     assert time.monotonic() - started < 20

@@ -12,7 +12,7 @@ from tests.services.cloud import Cloud
 from tests.services.databases import PostgreSql
 from tests.services.metaflow_flow import write_flow
 from tests.services.metaflow_task import GOOSE, METAFLOW_PYTHON, Installed, MetaflowTask, need, source
-from tests.services.processes import wait_for
+from tests.services.processes import PATIENCE, wait_for
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +23,7 @@ def task(cloud: Cloud, postgresql: PostgreSql, ca: Authority) -> Generator[Metaf
     made = MetaflowTask(cloud, postgresql, ca.certificate, f"mf{uuid.uuid4().hex[:8]}", installed.folder)
     try:
         made.server.end_idle_sessions(made.name, 2)
-        assert made.migrate(installed.migrations).wait(60) == 0
+        assert made.migrate(installed.migrations).wait() == 0
         made.start("ui", MF_UI_LIVE_UPDATES="false")
         yield made
     finally:
@@ -32,7 +32,7 @@ def task(cloud: Cloud, postgresql: PostgreSql, ca: Authority) -> Generator[Metaf
 
 
 def get(task: MetaflowTask, path: str) -> requests.Response:
-    return requests.get(f"{task.ui_url}{path}", timeout=30)
+    return requests.get(f"{task.ui_url}{path}", timeout=PATIENCE)
 
 
 def test_pages_and_back_end_answer_at_one_port(task: MetaflowTask) -> None:
@@ -63,16 +63,16 @@ def test_a_run_is_listed_with_its_parameters_artifacts_and_logs(task: MetaflowTa
     def log() -> list[str]:
         return [line["line"] for line in get(task, f"{path}/logs/out").json()["data"]]
 
-    wait_for(lambda: any("the total is 30" in line for line in log()), 60, "the log from S3", task.processes[1])
+    wait_for(lambda: any("the total is 30" in line for line in log()), "the log from S3", task.processes[1])
     metadata = get(task, "/api/metadata/flows/CountFlow/runs/1").json()
     assert metadata["run_number"] == 1
-    assert requests.post(f"{task.ui_url}/api/metadata/flows/New", json={}, timeout=10).status_code == 405
-    wait_for(lambda: any(task.folder.glob("cache_data/*")), 5, "its cache")
+    assert requests.post(f"{task.ui_url}/api/metadata/flows/New", json={}, timeout=PATIENCE).status_code == 405
+    wait_for(lambda: any(task.folder.glob("cache_data/*")), "its cache")
 
 
 def test_without_live_updates_no_session_is_left_after_idling(task: MetaflowTask) -> None:
     assert get(task, "/api/flows").status_code == 200
-    wait_for(lambda: not task.server.sessions(task.name), 20, "an end of all sessions", task.processes[1])
+    wait_for(lambda: not task.server.sessions(task.name), "an end of all sessions", task.processes[1])
     time.sleep(3)
     assert not task.server.sessions(task.name), "nothing connects anew without a request"
     assert get(task, "/api/flows/CountFlow/runs").status_code == 200
@@ -86,6 +86,6 @@ def test_a_rotated_secret_ends_the_ui_and_sigterm_its_processes(task: MetaflowTa
     assert task.server.sessions(task.name)
     assert get(task, "/api/flows").status_code == 200
     task.cloud.rotate(task.secret, task.name, "another password")
-    assert process.wait(60) == 75, process.output()
+    assert process.wait() == 75, process.output()
     assert "did not end within" not in process.output()
     assert not task.healthy("ui")

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import requests
 
-from tests.services.processes import MLFLOW_PYTHON, Process, python_path, wait_for
+from tests.services.processes import MLFLOW_PYTHON, PATIENCE, Process, python_path, wait_for
 from tests.services.task import PASSWORD, SERVICES, USERNAME, Proxy
 
 AUTH = (USERNAME, PASSWORD)
@@ -45,7 +45,7 @@ def passwords(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     command = [MLFLOW_PYTHON, "-c", script, path, USERNAME, PASSWORD]
     process = Process(command, env={"PYTHONPATH": python_path("mlflow")})
-    assert process.wait(30) == 0, process.output()
+    assert process.wait() == 0, process.output()
     return path
 
 
@@ -60,13 +60,13 @@ def proxy(passwords: Path) -> Generator[Proxy]:
 
 
 def _seen(proxy: Proxy, method: str = "GET", **headers: str) -> dict[str, str]:
-    answer = requests.request(method, f"{proxy.url}/x", headers=headers, auth=AUTH, timeout=10)
+    answer = requests.request(method, f"{proxy.url}/x", headers=headers, auth=AUTH, timeout=PATIENCE)
     assert answer.status_code == 200
     return answer.json()["headers"]
 
 
 def test_nobody_gets_in_without_the_credentials(proxy: Proxy) -> None:
-    answer = requests.get(f"{proxy.url}/", timeout=10)
+    answer = requests.get(f"{proxy.url}/", timeout=PATIENCE)
     assert answer.status_code == 401
     assert answer.headers["WWW-Authenticate"] == 'Basic realm="MLflow"'
     assert answer.headers["Server"] == "nginx"
@@ -78,23 +78,23 @@ def test_nobody_gets_in_without_the_credentials(proxy: Proxy) -> None:
         (USERNAME, PASSWORD + "x"),
     ]
     for auth in wrong:
-        assert requests.get(f"{proxy.url}/", auth=auth, timeout=10).status_code == 401
+        assert requests.get(f"{proxy.url}/", auth=auth, timeout=PATIENCE).status_code == 401
     for path in ("/health", "/version", "/elb-status/", "/elb-status/../", "/ELB-STATUS", "//elb-status/x", "/static"):
         request = requests.Request("GET", proxy.url).prepare()
         request.url = proxy.url + path
         with requests.Session() as session:
-            assert session.send(request, timeout=10).status_code == 401, path
+            assert session.send(request, timeout=PATIENCE).status_code == 401, path
 
 
 def test_every_printable_character_works(proxy: Proxy) -> None:
-    assert requests.get(f"{proxy.url}/", auth=AUTH, timeout=10).status_code == 200
+    assert requests.get(f"{proxy.url}/", auth=AUTH, timeout=PATIENCE).status_code == 200
 
 
 def test_the_health_path_needs_neither_credentials_nor_mlflow(passwords: Path) -> None:
     lonely = Proxy(1, passwords)
     try:
-        assert requests.get(f"{lonely.url}/elb-status", timeout=10).status_code == 200
-        assert requests.get(f"{lonely.url}/", auth=AUTH, timeout=10).status_code == 502
+        assert requests.get(f"{lonely.url}/elb-status", timeout=PATIENCE).status_code == 200
+        assert requests.get(f"{lonely.url}/", auth=AUTH, timeout=PATIENCE).status_code == 502
     finally:
         lonely.close()
 
@@ -108,9 +108,9 @@ def test_the_credentials_end_at_the_proxy(proxy: Proxy) -> None:
 
 
 def test_the_query_string_stays_out_of_the_log(proxy: Proxy) -> None:
-    requests.get(f"{proxy.url}/search?token=hidden", auth=AUTH, timeout=10)
+    requests.get(f"{proxy.url}/search?token=hidden", auth=AUTH, timeout=PATIENCE)
     # NGINX writes the line after the answer.
-    wait_for(lambda: proxy.access_log()[-1]["uri"] == "/search", 5, "the log's line", proxy.process)
+    wait_for(lambda: proxy.access_log()[-1]["uri"] == "/search", "the log's line", proxy.process)
     line = proxy.access_log()[-1]
     assert line["status"] == 200
     assert "hidden" not in json.dumps(line)
@@ -145,13 +145,13 @@ def test_only_the_same_origin_is_taken_off(proxy: Proxy, origin: str, passed: bo
 
 
 def test_connections_to_mlflow_are_kept(proxy: Proxy) -> None:
-    ports = {requests.get(f"{proxy.url}/", auth=AUTH, timeout=10).json()["client"] for _ in range(20)}
+    ports = {requests.get(f"{proxy.url}/", auth=AUTH, timeout=PATIENCE).json()["client"] for _ in range(20)}
     assert len(ports) <= 2  # one for each of NGINX's workers
 
 
 def test_a_body_over_the_limit_is_413(proxy: Proxy, passwords: Path) -> None:
-    assert requests.post(f"{proxy.url}/", data=b"x" * 9_000_000, auth=AUTH, timeout=30).status_code == 200
-    assert requests.post(f"{proxy.url}/", data=b"x" * 10_500_000, auth=AUTH, timeout=30).status_code == 413
+    assert requests.post(f"{proxy.url}/", data=b"x" * 9_000_000, auth=AUTH, timeout=PATIENCE).status_code == 200
+    assert requests.post(f"{proxy.url}/", data=b"x" * 10_500_000, auth=AUTH, timeout=PATIENCE).status_code == 413
 
 
 @pytest.mark.parametrize(
@@ -166,5 +166,5 @@ def test_a_body_over_the_limit_is_413(proxy: Proxy, passwords: Path) -> None:
 def test_a_wrong_variable_is_named(passwords: Path, name: str, value: str, words: str) -> None:
     environment = {"PATH": "/usr/sbin:/usr/bin:/bin", "MLFLOW_HTPASSWD_FILE": str(passwords), name: value}
     process = Process([SERVICES / "nginx" / "entrypoint.sh"], env=environment)
-    assert process.wait(10) == 78
+    assert process.wait() == 78
     assert words in process.output()

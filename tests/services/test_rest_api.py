@@ -22,7 +22,7 @@ from lib.functions import archive, python_files
 from tests.services.browser import ADA, CHROMIUM, LoginService, demand_chromium, serve
 from tests.services.certificates import Authority
 from tests.services.oidc import unsigned
-from tests.services.processes import REPOSITORY, Process, folder, free_port, listens, wait_for
+from tests.services.processes import PATIENCE, REPOSITORY, Process, folder, free_port, listens, wait_for
 
 SESSION, REFRESH, LOGIN = "__Host-mlplatform-session", "__Secure-mlplatform-refresh", "__Secure-mlplatform-login"
 CONFIG = {"region": "eu-west-1", "mlflowTrackingUri": "https://mlflow.example.com"}
@@ -60,7 +60,9 @@ class Api:
         return [json.loads(line) for line in self.process.output().splitlines()]
 
     def get(self, path: str, **options: Any) -> requests.Response:
-        return requests.get(f"{self.url}{path}", verify=str(self.ca), allow_redirects=False, timeout=10, **options)
+        return requests.get(
+            f"{self.url}{path}", verify=str(self.ca), allow_redirects=False, timeout=PATIENCE, **options
+        )
 
     def visitor(self) -> "Visitor":
         return Visitor(self)
@@ -76,7 +78,7 @@ class Visitor:
 
     def get(self, url: str) -> requests.Response:
         address = url if "://" in url else f"{self.api.url}{url}"
-        return self.session.get(address, allow_redirects=False, timeout=10)
+        return self.session.get(address, allow_redirects=False, timeout=PATIENCE)
 
     def begin(self, path: str = "/") -> str:
         """Begins a login; gives the address of the login page."""
@@ -86,7 +88,7 @@ class Visitor:
 
     def approve(self, page: str, **form: str) -> str:
         """Logs in at the login page; gives the address that it leads back to."""
-        answer = self.session.post(page, data=form or {"sub": ADA}, allow_redirects=False, timeout=10)
+        answer = self.session.post(page, data=form or {"sub": ADA}, allow_redirects=False, timeout=PATIENCE)
         assert answer.status_code == 302, answer.text
         return answer.headers["location"]
 
@@ -124,7 +126,7 @@ def api(ca: Authority) -> Generator[Api]:
             env={"UI_URL": url, "LOGIN_URL": cognito.url, "UI_CLIENT_ID": cognito.client_id, "REFRESH_DAYS": "30"},
         )
         try:
-            wait_for(lambda: listens(port), 20, "the gateway", process)
+            wait_for(lambda: listens(port), "the gateway", process)
             yield Api(url, process, cognito, ca.certificate)
         finally:
             process.close()

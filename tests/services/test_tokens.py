@@ -10,7 +10,7 @@ from tests.services.cloud import Cloud
 from tests.services.conftest import MakeStack
 from tests.services.databases import MariaDb
 from tests.services.oidc import CLIENT, OTHER_CLIENT, SUBJECT, Issuer, SigningKey, encode, hs256, unsigned
-from tests.services.processes import MLFLOW_PYTHON, Process, free_port, python_path, wait_for
+from tests.services.processes import MLFLOW_PYTHON, PATIENCE, Process, free_port, python_path, wait_for
 from tests.services.task import SERVICES, Authoriser, Proxy, Task
 
 QUICK = {"MLFLOW_AUTHORISE_RETRY_SECONDS": "1"}
@@ -50,7 +50,7 @@ def task(authoriser: Authoriser, mariadb: MariaDb, make_stack: MakeStack) -> Gen
     stack = make_stack(mariadb)
     made = Task(stack.cloud, stack.parameter, None, stack.ca)
     try:
-        wait_for(authoriser.healthy, 30, "the authoriser", authoriser.process)
+        wait_for(authoriser.healthy, "the authoriser", authoriser.process)
         yield made.start(**authoriser.proxy_environment())
     finally:
         made.close()
@@ -68,7 +68,7 @@ def ask(proxy: Proxy, token: str | None = None, **headers: str) -> requests.Resp
     # A session takes no password from ~/.netrc in place of the header.
     with requests.Session() as session:
         session.trust_env = False
-        return session.post(url, json={"max_results": 5}, headers=login | headers, timeout=30)
+        return session.post(url, json={"max_results": 5}, headers=login | headers, timeout=PATIENCE)
 
 
 def test_the_real_client_logs_a_run_with_a_token_and_is_told_why_without(task: Task, issuer: Issuer) -> None:
@@ -173,17 +173,17 @@ def test_without_a_token_nothing_but_the_health_path_is_open(proxy: Proxy, issue
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
         assert answer.json()["message"].startswith("no bearer token was sent")
     for path in ("/", "/health", "/version", "/elb-status/", "//elb-status/x", "/static-files/index.js"):
-        assert requests.get(proxy.url + path, timeout=10).status_code == 401, path
+        assert requests.get(proxy.url + path, timeout=PATIENCE).status_code == 401, path
     for path in ("/.authorise", "/.authorise/"):
-        assert requests.get(proxy.url + path, timeout=10).status_code in {401, 404}, path
-    assert requests.get(f"{proxy.url}/elb-status", timeout=10).status_code == 200
+        assert requests.get(proxy.url + path, timeout=PATIENCE).status_code in {401, 404}, path
+    assert requests.get(f"{proxy.url}/elb-status", timeout=PATIENCE).status_code == 200
 
 
 def test_the_log_names_who_and_never_holds_a_token(proxy: Proxy, issuer: Issuer, authoriser: Authoriser) -> None:
     good, bad = issuer.access(), SigningKey().sign(issuer.claims())
     assert ask(proxy, good, **{"User-Agent": "named"}).status_code == 200
     assert ask(proxy, bad, **{"User-Agent": "unnamed"}).status_code == 401
-    wait_for(lambda: proxy.access_log()[-1]["agent"] == "unnamed", 5, "the log's line", proxy.process)
+    wait_for(lambda: proxy.access_log()[-1]["agent"] == "unnamed", "the log's line", proxy.process)
     named, unnamed = proxy.access_log()[-2:]
     assert (named["user"], named["client"], named["status"]) == (SUBJECT, CLIENT, 200)
     assert (unnamed["user"], unnamed["client"], unnamed["status"]) == ("", "", 401)
@@ -226,18 +226,18 @@ def test_without_keys_nobody_passes_until_the_issuer_is_back(cloud: Cloud) -> No
             return ask(proxy, token).status_code
 
         assert status() == 503, "the authoriser does not listen yet"
-        wait_for(lambda: "cannot read the keys" in authoriser.process.output(), 20, "a look", authoriser.process)
+        wait_for(lambda: "cannot read the keys" in authoriser.process.output(), "a look", authoriser.process)
         answer = ask(proxy, token)
         assert answer.status_code == 503
         assert answer.json()["error_code"] == "TEMPORARILY_UNAVAILABLE"
         assert not authoriser.healthy(), "a task that cannot reach the issuer must not be put into service"
         issuer.up()
-        wait_for(lambda: status() == 502, 10, "keys", authoriser.process)
+        wait_for(lambda: status() == 502, "keys", authoriser.process)
         issuer.down()
-        wait_for(lambda: status() == 503, 15, "keys that are too old", authoriser.process)
+        wait_for(lambda: status() == 503, "keys that are too old", authoriser.process)
         assert authoriser.healthy(), "a new task would not reach the issuer either"
         issuer.up()
-        wait_for(lambda: status() == 502, 10, "recovery", authoriser.process)
+        wait_for(lambda: status() == 502, "recovery", authoriser.process)
     finally:
         issuer.down()
         proxy.close()
@@ -256,7 +256,7 @@ def test_without_keys_nobody_passes_until_the_issuer_is_back(cloud: Cloud) -> No
 )
 def test_a_parameter_that_cannot_work_is_refused(fields: dict[str, object], words: str, cloud: Cloud) -> None:
     made = Authoriser(cloud, cloud.parameter(**fields))
-    assert made.process.wait(30) == 78
+    assert made.process.wait() == 78
     assert words in made.process.output()
     made.close()
 
@@ -264,7 +264,7 @@ def test_a_parameter_that_cannot_work_is_refused(fields: dict[str, object], word
 def test_every_wrong_variable_of_the_authoriser_is_named_at_once() -> None:
     environment = {"PYTHONPATH": python_path("mlflow"), "MLFLOW_AUTHORISE_PORT": "soon"}
     process = Process([MLFLOW_PYTHON, "-m", "mlflow_service", "authorise"], env=environment)
-    assert process.wait(30) == 78
+    assert process.wait() == 78
     for words in ("AWS_REGION is not set", "MLFLOW_TOKENS_PARAMETER is not set", "MLFLOW_AUTHORISE_PORT is 'soon'"):
         assert words in process.output()
     process.close()
@@ -273,6 +273,6 @@ def test_every_wrong_variable_of_the_authoriser_is_named_at_once() -> None:
 def test_nginx_says_which_ways_to_log_in_it_knows() -> None:
     environment = {"PATH": "/usr/sbin:/usr/bin:/bin", "MLFLOW_AUTH_TYPE": "token", "NGINX_PORT": str(free_port())}
     process = Process([SERVICES / "nginx" / "entrypoint.sh"], env=environment)
-    assert process.wait(10) == 78
+    assert process.wait() == 78
     assert "MLFLOW_AUTH_TYPE is 'token': give basic or cognito" in process.output()
     process.close()

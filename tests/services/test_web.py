@@ -14,14 +14,14 @@ from playwright.sync_api import Browser, Error, Page, Route, expect
 
 from lib.web_headers import content_security_policy, security_headers
 from tests.services.browser import BOB, MALLORY, MARKUP, Site, Tab, chromium, demand_chromium, local_site, s256
+from tests.services.processes import PATIENCE
 
 pytestmark = pytest.mark.filterwarnings("ignore:get_jwt_config:DeprecationWarning")
 
 PROBLEM = "main .problem h1"
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
-# The machine may have more to do than this.
-expect.set_options(timeout=15_000)
+expect.set_options(timeout=PATIENCE * 1000)
 
 
 @pytest.fixture(scope="module")
