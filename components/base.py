@@ -107,6 +107,7 @@ class Component(pulumi.ComponentResource):
         depends_on: list[pulumi.Resource] | None = None,
         ignore_changes: list[str] | None = None,
         delete_before_replace: bool | None = None,
+        replace_on_changes: list[str] | None = None,
         provider: pulumi.ProviderResource | None = None,
     ) -> pulumi.ResourceOptions:
         """Options of a child with additions of its own."""
@@ -116,6 +117,7 @@ class Component(pulumi.ComponentResource):
             depends_on=depends_on,
             ignore_changes=ignore_changes,
             delete_before_replace=delete_before_replace,
+            replace_on_changes=replace_on_changes,
             provider=provider,
         )
 

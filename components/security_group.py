@@ -34,7 +34,7 @@ def connect(
     *,
     source: pulumi.Input[str],
     destination: pulumi.Input[str],
-    port: int,
+    port: int | None,
     purpose: str,
 ) -> list[pulumi.Resource]:
     """Lets members of the group `source` reach members of `destination` on one TCP port, and nothing else.
@@ -44,18 +44,19 @@ def connect(
         name: Name of the pair; the rules are `<name>-egress` and `<name>-ingress`.
         source: Id of the group that calls.
         destination: Id of the group that answers.
-        port: TCP port.
+        port: TCP port; if None, every port of every protocol.
         purpose: Description of both rules.
 
     Returns:
         The rules, for what acts once and so must wait for them.
     """
     options = pulumi.ResourceOptions(parent=owner)
+    protocol = "-1" if port is None else "tcp"
     egress = aws.vpc.SecurityGroupEgressRule(
         f"{name}-egress",
         security_group_id=source,
         referenced_security_group_id=destination,
-        ip_protocol="tcp",
+        ip_protocol=protocol,
         from_port=port,
         to_port=port,
         description=purpose,
@@ -66,7 +67,7 @@ def connect(
         f"{name}-ingress",
         security_group_id=destination,
         referenced_security_group_id=source,
-        ip_protocol="tcp",
+        ip_protocol=protocol,
         from_port=port,
         to_port=port,
         description=purpose,

@@ -85,7 +85,8 @@ class ComputeEnvironmentSettings(Section):
     bid_percentage: Annotated[int, Field(ge=1, le=100)] | None = None
     """`SPOT`: most that an instance may cost, in percent of the on-demand price; the on-demand price if null."""
     placement: PlacementStrategy | None = None
-    """Instances: a placement group with this strategy; `cluster` for jobs of many nodes."""
+    """Instances: a placement group with this strategy. `cluster` is for jobs of many nodes (`@parallel`): its instances
+    are in one zone and reach each other on every port."""
 
     @property
     def strategy(self) -> AllocationStrategy:
@@ -101,6 +102,11 @@ class ComputeEnvironmentSettings(Section):
     def arm_types(self) -> list[str]:
         """Its instance types with ARM processors."""
         return [type_ for type_ in self.instance_types if _ARM.match(type_)]
+
+    @property
+    def is_arm(self) -> bool:
+        """Whether its instances have ARM processors."""
+        return bool(self.arm_types)
 
     @property
     def has_gpus(self) -> bool:
@@ -131,6 +137,16 @@ class ComputeEnvironmentSettings(Section):
             raise ValueError(f"bidPercentage of {self.name} has no effect: {self.type} bids for nothing; remove it")
         if self.strategy.startswith("SPOT") and self.type is not ComputeType.SPOT:
             raise ValueError(f"allocationStrategy {self.strategy} of {self.name} is for SPOT, and its type is EC2")
+        if self.type is ComputeType.SPOT and self.placement is PlacementStrategy.CLUSTER:
+            raise ValueError(
+                f"placement {self.placement} of {self.name} is for jobs of many nodes, which Batch does not run on "
+                "SPOT; set type to EC2, or placement to partition or spread"
+            )
+        if self.is_arm and (others := [type_ for type_ in self.instance_types if type_ not in self.arm_types]):
+            raise ValueError(
+                f"instanceTypes of {self.name} mix {', '.join(self.arm_types)} with ARM processors and "
+                f"{', '.join(others)} without, which Batch refuses; make two environments, each with its own queue"
+            )
         without = [type_ for type_ in self.instance_types if type_[0] not in GPU_FAMILIES]
         if self.has_gpus and without:
             raise ValueError(
@@ -199,7 +215,12 @@ class BatchSettings(Section):
     """Whether `/aws/batch/job` is this stack's, with key and retention. Batch writes all jobs' logs of an account and
     region there, so of several stacks one alone may have it."""
     log_retention_days: RetentionDays = 30
-    """Days that jobs' logs are kept."""
+    """Days that logs of jobs, of executions and of blocked queues are kept."""
+
+    @property
+    def has_clusters(self) -> bool:
+        """Whether any environment is for jobs of many nodes."""
+        return any(environment.placement is PlacementStrategy.CLUSTER for environment in self.compute_environments)
 
     @property
     def has_instances(self) -> bool:
@@ -222,12 +243,15 @@ class BatchSettings(Section):
     @model_validator(mode="after")
     def _alike(self) -> Self:
         """Batch takes environments of one kind in a queue, and no fair share without a share identifier."""
-        kinds = {environment.name: environment.type.is_fargate for environment in self.compute_environments}
+        known = {environment.name: environment for environment in self.compute_environments}
         for queue in self.job_queues:
-            if len({kinds[name] for name in queue.compute_environments}) > 1:
-                raise ValueError(
-                    f"jobQueues.{queue.name} mixes Fargate with instances, which Batch refuses; make two queues"
-                )
+            used = [known[name] for name in queue.compute_environments]
+            for mixed, kinds in (
+                ("Fargate with instances", {environment.type.is_fargate for environment in used}),
+                ("ARM processors with others", {environment.is_arm for environment in used}),
+            ):
+                if len(kinds) > 1:
+                    raise ValueError(f"jobQueues.{queue.name} mixes {mixed}, which Batch refuses; make two queues")
         if self.job_queues[0].fair_share is not None:
             raise ValueError(
                 f"jobQueues.{self.job_queues[0].name} is Metaflow's default and has fairShare, which demands a share "

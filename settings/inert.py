@@ -269,11 +269,6 @@ INERT: tuple[Inert, ...] = (
         why="there is no quota; set metaflow.gateway.quotaLimit",
     ),
     Inert(
-        keys=_keys("metaflow.batch", "logRetentionDays"),
-        when=lambda s: not s.metaflow.batch.create_job_log_group,
-        why="the jobs' log group is not this stack's; set metaflow.batch.createJobLogGroup to true",
-    ),
-    Inert(
         keys=_keys("domain", "hostnames.metaflow"),
         when=lambda s: not s.metaflow.enabled,
         why="there is no Metaflow; set metaflow.enabled to true",

@@ -11,7 +11,7 @@ from components.encryption import Encryption
 from components.logs import log_group
 from components.network import Network
 from components.roles import Role, RoleArgs, role_arn
-from components.security_group import security_group
+from components.security_group import connect, security_group
 from lib.documents.metaflow import (
     JOB_LOG_GROUP,
     Flows,
@@ -20,7 +20,7 @@ from lib.documents.metaflow import (
     job_policy,
 )
 from lib.iam import service_trust
-from settings.batch import BatchSettings, ComputeEnvironmentSettings, ComputeType, JobQueueSettings
+from settings.batch import BatchSettings, ComputeEnvironmentSettings, ComputeType, JobQueueSettings, PlacementStrategy
 from settings.iam import IamSettings
 
 ROOT_DEVICE = "/dev/xvda"
@@ -99,6 +99,7 @@ class Compute(Component):
         group = security_group(self, name, vpc_id=args.network.vpc_id, description="Jobs of Metaflow's flows")
         self.security_group_id = group.id
         args.network.allow_aws_apis(self, name, group.id)
+        self._nodes_group_id = self._nodes_group(f"{name}-nodes") if args.settings.has_clusters else None
         self.job_role_arn = self._job_role(f"{name}-job")
         self.execution_role_arn = self._execution_role(f"{name}-execution")
         profile = self._instance_profile(f"{name}-instance") if args.settings.has_instances else None
@@ -132,6 +133,15 @@ class Compute(Component):
             retention_days=self._args.settings.log_retention_days,
             key_arn=self._args.encryption.key_arn,
         )
+
+    def _nodes_group(self, name: str) -> pulumi.Output[str]:
+        """Nodes of one job talk to each other on ports of their own choice, and an Elastic Fabric Adapter wants every
+        protocol (AWS Batch user guide, "Compute environment considerations for MNP"; Amazon EC2 user guide, "Get
+        started with EFA").
+        """
+        group = security_group(self, name, vpc_id=self._args.network.vpc_id, description="Nodes of jobs of many nodes")
+        connect(self, name, source=group.id, destination=group.id, port=None, purpose="Nodes of one job")
+        return group.id
 
     def _job_role(self, name: str) -> pulumi.Output[str]:
         args = self._args
@@ -218,11 +228,15 @@ class Compute(Component):
     def _environment(
         self, name: str, settings: ComputeEnvironmentSettings, profile: pulumi.Output[str] | None
     ) -> aws.batch.ComputeEnvironment:
+        subnets, groups = self._args.network.private_subnet_ids, [self.security_group_id]
+        if settings.placement is PlacementStrategy.CLUSTER and self._nodes_group_id is not None:
+            # A cluster is in one zone.
+            subnets, groups = subnets.apply(lambda ids: ids[:1]), [*groups, self._nodes_group_id]
         resources: aws.batch.ComputeEnvironmentComputeResourcesArgsDict = {
             "type": settings.type.value,
             "max_vcpus": settings.maxv_cpus,
-            "subnets": self._args.network.private_subnet_ids,
-            "security_group_ids": [self.security_group_id],
+            "subnets": subnets,
+            "security_group_ids": groups,
         }
         if profile is not None and not settings.type.is_fargate:
             resources = self._instances(name, settings, profile, resources)
@@ -268,9 +282,11 @@ class Compute(Component):
         if settings.type is ComputeType.SPOT and settings.bid_percentage is not None:
             resources["bid_percentage"] = settings.bid_percentage
         if settings.placement is not None:
+            # A group's strategy is for ever: another one is another group, there before the environment that needs it.
+            group = f"{name}-{settings.placement}"
             resources["placement_group"] = aws.ec2.PlacementGroup(
-                name,
-                name=self._deployment.names.of(name, limit=255),
+                group,
+                name=self._deployment.names.of(group, limit=255),
                 strategy=settings.placement.value,
                 tags=self.merged_tags(name),
                 opts=self._child,
@@ -278,7 +294,9 @@ class Compute(Component):
         return resources
 
     def _launch_template(self, name: str, settings: ComputeEnvironmentSettings) -> aws.ec2.LaunchTemplate:
-        """IMDSv2 alone, one hop, so that jobs have their own role's credentials and not the instance's."""
+        """IMDSv2 alone, and one hop. Jobs share the instance's network (AWS Batch user guide, "Networking modes for AWS
+        Batch jobs"), so what they can read there is the instance's role, which may do no more than run jobs.
+        """
         return aws.ec2.LaunchTemplate(
             name,
             name=self._deployment.names.of(name, limit=128),
@@ -325,7 +343,9 @@ class Compute(Component):
             scheduling_policy_arn=self._scheduling_policy(name, physical, settings),
             job_state_time_limit_actions=_time_limits(settings),
             tags=self.merged_tags(physical),
-            opts=self._child,
+            # Batch neither adds fair share to a queue nor takes it away (API reference, `CreateJobQueue`), and its name
+            # is taken until it is gone.
+            opts=self._options(replace_on_changes=["schedulingPolicyArn"], delete_before_replace=True),
         ).arn
 
     def _scheduling_policy(self, name: str, physical: str, settings: JobQueueSettings) -> pulumi.Output[str] | None:

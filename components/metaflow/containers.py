@@ -21,7 +21,9 @@ STREAM = "metaflow"
 
 DATABASE_CA = "/etc/ssl/certs/rds-global-bundle.pem"
 DATABASE_WAIT_SECONDS = 150
-"""How long a task waits for a database that wakes."""
+"""How long a task waits for a database that wakes, or fails over."""
+MIGRATION_WAIT_SECONDS = 30
+"""How long a migration, whose failure somebody waits for, waits for a database that never pauses."""
 
 SLOW_RETRIES = 10
 """A health check that asks the database gives it five minutes, so that a failover does not end all tasks."""
@@ -78,6 +80,7 @@ class Common:
 
 def migration(common: Common) -> Container:
     """Brings the schema to the image's version, and ends."""
+    wait = DATABASE_WAIT_SECONDS if common.database_pauses else MIGRATION_WAIT_SECONDS
     return _container(
         common.target,
         MIGRATION,
@@ -85,7 +88,7 @@ def migration(common: Common) -> Container:
         common.log_group,
         volumes=TEMPORARY,
         command=["migrate"],
-        environment=common.environment,
+        environment={**common.environment, "MF_DATABASE_WAIT_SECONDS": str(wait)},
     )
 
 

@@ -135,8 +135,14 @@ class RestGateway(Component):
             timeout_milliseconds=29_000,
             opts=self._child,
         )
+        # AWS's own name goes with the next deployment (API Gateway developer guide, "Disable the default endpoint for
+        # REST APIs").
         shape = pulumi.Output.json_dumps(
-            [resource.id, method.id, integration.id, link.id, args.load_balancer.dns_name, api.policy], sort_keys=True
+            [
+                *(resource.id, method.id, integration.id, link.id, args.load_balancer.dns_name),
+                *(api.policy, api.disable_execute_api_endpoint),
+            ],
+            sort_keys=True,
         )
         return aws.apigateway.Deployment(
             name,

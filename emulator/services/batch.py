@@ -111,6 +111,13 @@ def keep_time_limits(original: Callable[..., Any], self: Any) -> str:  # noqa: D
     return answer
 
 
+@corrects("batch", "UpdateJobQueue", "gives fair share to a queue that was made without", on=BatchBackend)
+def update_job_queue(original: Callable[..., Any], self: Any, **given: Any) -> Any:  # noqa: D103
+    if given["schedule_policy"] and not self.get_job_queue(given["queue_name"]).schedule_policy:
+        raise ClientException("A scheduling policy cannot be added to a job queue that was created without one")
+    return original(self, **given)
+
+
 @corrects("batch", "DescribeJobQueues", "answers no time limits of jobs that wait", on=BatchBackend)
 def describe_job_queues(original: Callable[..., Any], self: Any, *args: Any) -> list[dict[str, Any]]:  # noqa: D103
     found = original(self, *args)

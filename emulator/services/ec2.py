@@ -110,6 +110,8 @@ def delete_nat_gateway(original: Callable[..., Any], self: Any, nat_gateway_id: 
 @adds("ec2", "CreatePlacementGroup", on=EC2Response)
 def create_placement_group(self: Any) -> ActionResult:  # noqa: D103
     name, id_ = self._get_param("GroupName"), f"pg-{uuid.uuid4().hex[:17]}"
+    if name in records(self.ec2_backend, "placement-groups"):
+        raise Refusal("InvalidPlacementGroup.Duplicate", f"The Placement Group '{name}' already exists.")
     records(self.ec2_backend, "placement-groups")[name] = {
         "GroupName": name,
         "GroupId": id_,

@@ -55,9 +55,11 @@ def test_with_a_key_two_queues_and_a_replaced_environment(stack: Stack) -> None:
     assert "LoadBalancerUIDNSName" not in outputs
     before = _environments(stack)
 
-    # A change of kind cannot be made in place: a new environment, the queue moved to it, the old one deleted last.
-    on_demand = {**SPOT, "type": "EC2"}
-    given["batch"] = {**given["batch"], "computeEnvironments": [CPU, on_demand, GPU]}
+    # Neither kind nor placement can be changed in place: a new environment, the queue moved to it, the old one deleted
+    # last. Fair share cannot be taken from a queue: it is made anew, under its name.
+    on_demand = {**SPOT, "type": "EC2", "placement": "partition"}
+    plain = [QUEUES[0], {name: value for name, value in QUEUES[1].items() if name != "fairShare"}]
+    given["batch"] = {"computeEnvironments": [CPU, on_demand, GPU], "jobQueues": plain}
     stack.configure(**ALONE, identity={"mode": "none"}, metaflow=given)
     stack.up()
     assert stack.differences() == {}
@@ -65,8 +67,12 @@ def test_with_a_key_two_queues_and_a_replaced_environment(stack: Stack) -> None:
     assert after["cpu"] == before["cpu"]
     assert after["gpu"] == before["gpu"]
     assert after["spot"] != before["spot"]
-    (queue,) = stack.client("batch").describe_job_queues(jobQueues=["mlplatform-local-default"])["jobQueues"]
-    assert [one["computeEnvironment"] for one in queue["computeEnvironmentOrder"]] == [after["spot"], after["cpu"]]
+    (placement,) = stack.client("ec2").describe_placement_groups()["PlacementGroups"]
+    assert placement["Strategy"] == "partition"
+    queues = {one["jobQueueName"]: one for one in stack.client("batch").describe_job_queues()["jobQueues"]}
+    order = queues["mlplatform-local-default"]["computeEnvironmentOrder"]
+    assert [one["computeEnvironment"] for one in order] == [after["spot"], after["cpu"]]
+    assert not queues["mlplatform-local-gpu"].get("schedulingPolicyArn")
 
     stack.run("refresh", "--yes", "--skip-preview")
     assert stack.differences() == {}

@@ -29,6 +29,7 @@ from tests.program.test_every_stack import (
 )
 
 API, METHOD = "aws:apigateway/restApi:RestApi", "aws:apigateway/method:Method"
+DEPLOYMENT = "aws:apigateway/deployment:Deployment"
 STAGE, PLAN_OF_USE = "aws:apigateway/stage:Stage", "aws:apigateway/usagePlan:UsagePlan"
 HTTP_API, ROUTE = "aws:apigatewayv2/api:Api", "aws:apigatewayv2/route:Route"
 ENVIRONMENT, QUEUE = "aws:batch/computeEnvironment:ComputeEnvironment", "aws:batch/jobQueue:JobQueue"
@@ -40,6 +41,7 @@ BALANCER, LISTENER, TARGETS = (
 )
 SERVICE, TASK = "aws:ecs/service:Service", "aws:ecs/taskDefinition:TaskDefinition"
 INGRESS = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
+EGRESS = "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule"
 GROUP, LOG_GROUP = "aws:ec2/securityGroup:SecurityGroup", "aws:cloudwatch/logGroup:LogGroup"
 INVOCATION, ROLE = "aws:lambda/invocation:Invocation", "aws:iam/role:Role"
 ALARM, NOTEBOOK = "aws:cloudwatch/metricAlarm:MetricAlarm", "aws:sagemaker/notebookInstance:NotebookInstance"
@@ -118,7 +120,7 @@ SCENARIOS: dict[str, dict[str, Any]] = {
         }
     },
     "no notebook": {"metaflow": {"enableSagemaker": False}},
-    "existing VPC": {"metaflow": NAMED, "network": EXISTING},
+    "existing VPC": {"metaflow": {**NAMED, "batch": TWO_QUEUES}, "network": EXISTING},
     "without NAT": {
         "metaflow": {"enableSagemaker": False},
         "network": {"natGateways": "none"},
@@ -220,8 +222,12 @@ def test_in_an_existing_vpc_all_is_in_private_subnets_and_the_uis_load_balancer_
     private = EXISTING_VPC["existingVpc"]["privateSubnetIds"]
     for service in recording.of_type(SERVICE):
         assert service.props["networkConfiguration"]["subnets"] == private
-    (environment,) = recording.of_type(ENVIRONMENT)
-    assert environment.props["computeResources"]["subnets"] == private
+    computing = {each.name: each.props["computeResources"]["subnets"] for each in recording.of_type(ENVIRONMENT)}
+    assert computing == {
+        "metaflow-batch-cpu": private,
+        "metaflow-batch-gpu": private[:1],  # its placement is a cluster's
+        "metaflow-batch-spot": private,
+    }
     assert named(recording, NOTEBOOK, "metaflow-notebook").props["subnetId"] == private[0]
     subnets = named(recording, "aws:rds/subnetGroup:SubnetGroup", "metaflow-database").props["subnetIds"]
     assert subnets == ISOLATED["isolatedSubnetIds"]
@@ -322,7 +328,7 @@ def test_every_method_of_the_rest_api_demands_the_key(recording: Recording) -> N
     (resource,) = recording.of_type("aws:apigateway/resource:Resource")
     assert resource.props["pathPart"] == "{proxy+}"
     assert "body" not in api.props  # which could bring further methods
-    deployed = named(recording, "aws:apigateway/deployment:Deployment", "metaflow-api")
+    deployed = named(recording, DEPLOYMENT, "metaflow-api")
     assert method.urn in deployed.dependencies
     key = named(recording, "aws:apigateway/apiKey:ApiKey", "metaflow-api")
     use = named(recording, "aws:apigateway/usagePlanKey:UsagePlanKey", "metaflow-api")
@@ -334,6 +340,21 @@ def test_every_method_of_the_rest_api_demands_the_key(recording: Recording) -> N
     )
     assert "value" not in key.props
     assert [each for each in recording.of_type(HTTP_API) if "metaflow" in each.name] == []
+
+
+def test_the_api_is_deployed_again_when_its_name_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """AWS's own name answers until then, though it is disabled."""
+    kinds = [f"aws:apigateway/{kind}" for kind in ("resource:Resource", "integration:Integration", "vpcLink:VpcLink")]
+    for type_ in (*kinds, METHOD):
+        exists(monkeypatch, type_)
+    exists(monkeypatch, API, "policy")
+    exists(monkeypatch, BALANCER, "dnsName")
+    own, again, aws_name = (
+        named(recorded(what), DEPLOYMENT, "metaflow-api").props["triggers"]["shape"]
+        for what in ("UI in the platform's domain", "UI in the platform's domain", "key")
+    )
+    assert rpc.UNKNOWN not in (own, aws_name)
+    assert own == again != aws_name
 
 
 def test_the_api_is_throttled_traced_and_logged_without_the_key(plan: Plan) -> None:
@@ -573,6 +594,7 @@ def test_each_environment_is_what_the_settings_say(plan: Plan) -> None:
     }
     (placement,) = recording.of_type("aws:ec2/placementGroup:PlacementGroup")
     assert (placement.props["strategy"], placement.props["name"]) == ("cluster", found["gpu"]["placementGroup"])
+    assert placement.name == "metaflow-batch-gpu-cluster", "a group of another strategy is another group"
     disks = {t.name: t.props["blockDeviceMappings"][0]["ebs"]["volumeSize"] for t in recording.of_type(TEMPLATE)}
     assert disks == {"metaflow-batch-cpu": 100, "metaflow-batch-gpu": 300, "metaflow-batch-spot": 100}
 
@@ -601,6 +623,22 @@ def test_queues_try_their_environments_in_order_and_give_up_on_what_cannot_run(m
         assert {each["reason"]: each["maxTimeSeconds"] for each in actions} == limits
         assert {(each["state"], each["action"]) for each in actions} == {("RUNNABLE", "CANCEL")}
         assert "schedulingPolicyArn" not in queue.props
+
+
+def test_nodes_of_a_cluster_reach_each_other_and_nobody_else_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    exists(monkeypatch, GROUP)
+    recording = recorded("existing VPC")
+    jobs, nodes = (f"id of metaflow-batch{suffix}" for suffix in ("", "-nodes"))
+    groups = {e.name: e.props["computeResources"]["securityGroupIds"] for e in recording.of_type(ENVIRONMENT)}
+    assert groups == {
+        "metaflow-batch-cpu": [jobs],
+        "metaflow-batch-gpu": [jobs, nodes],
+        "metaflow-batch-spot": [jobs],
+    }
+    for type_, way in ((EGRESS, "egress"), (INGRESS, "ingress")):
+        rule = named(recording, type_, f"metaflow-batch-nodes-{way}").props
+        assert (rule["securityGroupId"], rule["referencedSecurityGroupId"]) == (nodes, nodes)
+        assert (rule["ipProtocol"], rule.get("fromPort"), rule.get("toPort")) == ("-1", None, None)
 
 
 def test_a_second_queue_may_have_fair_share(plan: Plan) -> None:
@@ -933,13 +971,18 @@ def test_containers_are_no_root_write_nowhere_and_know_the_databases_address_by_
 
 
 @pytest.mark.parametrize(
-    ("what", "least", "check"), [("key", "1", "database"), ("Aurora that pauses", "0", "metadata")]
+    ("what", "least", "check", "wait"),
+    [("key", "1", "database", "30"), ("Aurora that pauses", "0", "metadata", "150")],
 )
-def test_a_database_that_pauses_is_not_kept_awake(recording: Recording, least: str, check: str) -> None:
+def test_a_database_that_pauses_is_not_kept_awake_and_waited_for(
+    recording: Recording, least: str, check: str, wait: str
+) -> None:
     (container,) = containers(recording, "metaflow-metadata")
     variables = {pair["name"]: pair["value"] for pair in container["environment"]}
     assert variables["MF_METADATA_DB_POOL_MIN"] == least
     assert container["healthCheck"]["command"][-1] == check
+    (migration,) = containers(recording, "metaflow-metadata-migration")
+    assert {"name": "MF_DATABASE_WAIT_SECONDS", "value": wait} in migration["environment"]
 
 
 def test_arm_is_of_service_migration_and_function_and_the_job_image_stays_x86(plan: Plan) -> None:

@@ -61,6 +61,16 @@ ENVIRONMENTS: dict[str, tuple[dict[str, Any], str]] = {
         "imageType ECS_AL2023_NVIDIA of cpu is for GPUs, and m7i, optimal have none; name types such as g6, or set "
         "imageType to ECS_AL2023",
     ),
+    "nodes of one job on Spot": (
+        CPU | {"type": "SPOT", "placement": "cluster"},
+        "placement cluster of cpu is for jobs of many nodes, which Batch does not run on SPOT; set type to EC2, or "
+        "placement to partition or spread",
+    ),
+    "two kinds of processors": (
+        CPU | {"instanceTypes": ["m7i", "m7g", "default_arm64", "optimal"]},
+        "instanceTypes of cpu mix m7g, default_arm64 with ARM processors and m7i, optimal without, which Batch "
+        "refuses; make two environments, each with its own queue",
+    ),
     "placement of no kind": (CPU | {"placement": "near"}, "'cluster', 'partition' or 'spread'"),
     "a disk below the image's": (CPU | {"diskGib": 29}, "greater than or equal to 30"),
     "an instance type that is none": (CPU | {"instanceTypes": ["M7I"]}, "should match pattern"),
@@ -97,6 +107,14 @@ QUEUES: dict[str, tuple[dict[str, Any], str]] = {
     "Fargate beside instances": (
         of(CPU, FARGATE, queues=[QUEUE | {"computeEnvironments": ["cpu", "fargate"]}]),
         "jobQueues.default mixes Fargate with instances, which Batch refuses; make two queues",
+    ),
+    "ARM beside x86": (
+        of(
+            CPU,
+            CPU | {"name": "arm", "instanceTypes": ["c7g", "m7g"]},
+            queues=[QUEUE | {"computeEnvironments": ["cpu", "arm"]}],
+        ),
+        "jobQueues.default mixes ARM processors with others, which Batch refuses; make two queues",
     ),
     "fair share on the default": (
         of(CPU, queues=[QUEUE | FAIR]),
@@ -219,7 +237,7 @@ ARM = ["c7g.16xlarge", "m8gd", "g5g", "x2gd", "im4gn", "a1", "hpc7g.4xlarge", "d
 
 @pytest.mark.parametrize("type_", ARM)
 def test_instances_with_arm_need_an_image_that_has_it(type_: str) -> None:
-    given = of(CPU | {"instanceTypes": ["m7i", type_]})
+    given = of(CPU | {"instanceTypes": [type_]})
     words = f"batch.computeEnvironments name {type_} with ARM processors, and the jobs' image is built for x86; give "
     assert any(words in problem for problem in problems(**given))
     image = {"job": "example.com/job:1"}
@@ -257,6 +275,9 @@ def choices(draw: st.DrawFn) -> dict[str, list[dict[str, Any]]]:
     queues: list[dict[str, Any]] = draw(st.lists(queue, min_size=1, max_size=6))
     if draw(st.booleans()):
         queues[0].pop("fairShare", None)
+        for each in made:
+            if each["type"] == "SPOT":
+                each.pop("placement", None)
         for each in queues:
             first = kinds[each["computeEnvironments"][0]]
             each["computeEnvironments"] = [name for name in each["computeEnvironments"] if kinds[name] is first]
@@ -275,6 +296,9 @@ def test_what_batch_takes_is_taken_and_nothing_else(given: dict[str, list[dict[s
         and {name for queue in queues for name in queue["computeEnvironments"]} == set(fargate)
         and all(len({fargate[name] for name in queue["computeEnvironments"]}) == 1 for queue in queues)
         and "fairShare" not in queues[0]
+        and not any(
+            (each["type"], each.get("placement")) == ("SPOT", "cluster") for each in given["computeEnvironments"]
+        )
     )
     event("works" if works else "does not work")
     if works:

@@ -174,7 +174,6 @@ IN_CONFLICT: dict[str, dict[str, Any]] = {
     "metaflow.userRole": {"userRole": {"requireMfa": True}},
     "metaflow.gateway.quotaLimit": {"apiBasicAuth": False, "gateway": {"quotaLimit": 9}},
     "metaflow.gateway.quotaPeriod": {"gateway": {"quotaPeriod": "WEEK"}},
-    "metaflow.batch.logRetentionDays": {"batch": {"createJobLogGroup": False, "logRetentionDays": 365}},
     "metaflow.database.minAcu": {"database": {"minAcu": 1}},
     "metaflow.database.instanceClass": {"database": {"engine": "aurora-postgresql", "instanceClass": "db.t4g.small"}},
     "metaflow.database.secondsUntilAutoPause": {

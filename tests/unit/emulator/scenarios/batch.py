@@ -139,6 +139,18 @@ def time_limits_change_and_stay_where_they_are_not_named(aws: Aws) -> None:
     assert (found["priority"], found["jobStateTimeLimitActions"]) == (2, _limits(1200))
 
 
+@covers("batch", "UpdateJobQueue")
+def fair_share_is_given_at_the_start_or_never(aws: Aws) -> None:
+    batch, environment = aws("batch"), _fargate(aws, "batch-fair")
+    one, two = (batch.create_scheduling_policy(name=name, fairsharePolicy={})["arn"] for name in ("one", "two"))
+    _queue(aws, "batch-fair", environment, schedulingPolicyArn=one)
+    _queue(aws, "batch-first-in", environment)
+    batch.update_job_queue(jobQueue="batch-fair", schedulingPolicyArn=two)
+    assert _queue_of(aws, "batch-fair")["schedulingPolicyArn"] == two
+    late = {"jobQueue": "batch-first-in", "schedulingPolicyArn": one}
+    assert refused(batch.update_job_queue, **late) == "ClientException"
+
+
 @covers("batch", "DeleteJobQueue")
 def queue_that_is_enabled_is_not_deleted(aws: Aws) -> None:
     batch = aws("batch")

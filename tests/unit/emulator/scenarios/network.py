@@ -63,6 +63,8 @@ def placement_group_has_its_strategy_and_tags(aws: Aws) -> None:
     tagged = [{"ResourceType": "placement-group", "Tags": tags}]
     made = ec2.create_placement_group(GroupName="near", Strategy="cluster", TagSpecifications=tagged)["PlacementGroup"]
     ec2.create_placement_group(GroupName="apart", Strategy="spread")
+    twice = {"GroupName": "near", "Strategy": "partition"}
+    assert refused(ec2.create_placement_group, **twice) == "InvalidPlacementGroup.Duplicate"
     for asked in ({"GroupNames": ["near"]}, {"GroupIds": [made["GroupId"]]}):
         (found,) = ec2.describe_placement_groups(**asked)["PlacementGroups"]
         assert (found["GroupName"], found["Strategy"], found["State"]) == ("near", "cluster", "available")
