@@ -21,7 +21,9 @@ NAME_SECONDS = 5.0
 LONGEST_CHAIN = 8
 """CNAMEs after each other that are followed; resolvers follow about as many."""
 
-DOMAIN, DISTRIBUTION = "aws:apigatewayv2/domainName:DomainName", "aws:cloudfront/distribution:Distribution"
+ENTRIES = "mlplatform:domain:DnsEntries"
+"""The component that knows what each name must point to, and registers it as `targets` once all is there."""
+
 CERTIFICATE, RECORD = "aws:acm/certificate:Certificate", "aws:route53/record:Record"
 
 
@@ -66,7 +68,7 @@ def show(root: Path, stack: str, *, resolver: str | None, environment: Mapping[s
     for one, found in zip(entries, problems, strict=True):
         print(f"; {'yes' if found is None else 'no '}  {dotted(one.entry.name)}{f': {found}' if found else ''}")
     for name in missing:
-        print(f"; no   {dotted(name)}: its target is known once the certificate is valid; ask again then")
+        print(f"; no   {dotted(name)}: its target is known once up is done; ask again then")
     return 1 if missing or any(problems) else 0
 
 
@@ -92,7 +94,7 @@ def wanted(state: list[dict[str, Any]]) -> Iterator[Wanted]:
             ),
             alias=False,
         )
-    for name, target in sorted(_targets(resources)):
+    for name, target in sorted(_targets(resources).items()):
         text = why(name, "where your provider offers an alias (A and AAAA), that does as well")
         yield Wanted(entry=Entry(name=name, type="CNAME", value=target, why=text), alias=True)
 
@@ -102,28 +104,26 @@ def _own(state: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [one for one in state if one.get("outputs") and not one.get("external") and not one.get("delete")]
 
 
-def _targets(resources: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
-    """Names with what serves them."""
-    for resource in resources:
-        outputs = resource["outputs"]
-        if resource["type"] == DOMAIN:
-            yield outputs["domainName"], outputs["domainNameConfiguration"]["targetDomainName"]
-        if resource["type"] == DISTRIBUTION:
-            for name in outputs.get("aliases") or ():
-                yield name, outputs["domainName"]
+def _targets(resources: list[dict[str, Any]]) -> dict[str, str]:
+    """Names with what serves them, whatever kind of thing that is."""
+    return {
+        name: target
+        for resource in resources
+        if resource["type"] == ENTRIES
+        for name, target in resource["outputs"].get("targets", {}).items()
+    }
 
 
 def unknown(state: list[dict[str, Any]]) -> list[str]:
-    """Names in the stack's certificates that nothing serves yet."""
+    """Names in the stack's certificates that nothing serves yet: while `up` waits these are all that the state has."""
     resources = _own(state)
-    served = {name for name, _ in _targets(resources)}
     certificates = [resource["outputs"] for resource in resources if resource["type"] == CERTIFICATE]
     names = {
         name
         for outputs in certificates
         for name in (outputs["domainName"], *(outputs["subjectAlternativeNames"] or ()))
     }
-    return sorted(names - served)
+    return sorted(names - set(_targets(resources)))
 
 
 Ask = Callable[[str, str], list[str]]

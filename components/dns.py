@@ -78,7 +78,9 @@ class DnsEntries(Component):
             for key, host in hosts.items()
             if host is not None and host in args.entries
         }
-        self.register_outputs(dict(self.records))
+        # `make dns` reads the targets here, so that no kind of thing that serves a name is unknown to it.
+        targets = {host: target.host for host, target in args.entries.items()}
+        self.register_outputs({**self.records, "targets": targets})
 
     def _alias(self, name: str, host: str, target: AliasTarget, zone_id: pulumi.Input[str]) -> None:
         for kind in ("A", "AAAA"):

@@ -8,18 +8,21 @@ import pulumi
 import pytest
 from pulumi.runtime import rpc
 
+from cli.dns import unknown, wanted
 from cli.plan import recorder
 from cli.plan.answers import answers, reads
-from cli.plan.recorder import Recording, record
+from cli.plan.recorder import Recording, RecordingMonitor, record
 from cli.plan.report import judge
 from cli.plan.stack_file import read_stack
-from tests.images import MLFLOW_IMAGES
+from tests.images import METAFLOW_IMAGES, MLFLOW_IMAGES
 from tests.program.conftest import ROOT
+from tests.program.test_metaflow import BALANCER, exists
 
 HOME, ABROAD = "us-east-1", "eu-west-1"
 ZONE = "Z0123456789ABCDEFGHIJ"
 NAME = "ml.example.com"
 HTTP_APIS, REST_API = {f"mlflow.{NAME}", f"api.{NAME}"}, f"metaflow.{NAME}"
+UI = f"metaflowui.{NAME}"
 REGIONAL, EDGE = HTTP_APIS | {REST_API}, {f"service.{NAME}", f"mlflowui.{NAME}"}
 DNS = {"create": {"hostedZoneId": ZONE}, "manual": {"dns": "manual"}}
 USERS = {"identity": {"mode": "create"}, "web": {"enabled": True, "mlflowUi": True}}
@@ -34,6 +37,7 @@ ALONE = {
 CERTIFICATE, VALIDATION = "aws:acm/certificate:Certificate", "aws:acm/certificateValidation:CertificateValidation"
 RECORD, API_NAME = "aws:route53/record:Record", "aws:apigatewayv2/domainName:DomainName"
 REST_API_NAME = "aws:apigateway/domainName:DomainName"
+DNS_ENTRIES = "mlplatform:domain:DnsEntries"
 
 
 def arn(region: str) -> str:
@@ -137,6 +141,41 @@ def test_outputs_say_what_to_enter_for_the_names_in_use(region: str, certificate
     told = {name for name in outputs if name.endswith("Record")}
     assert told == {"MlflowRestApiARecord", "MlflowUIARecord", "APIARecord", "ServiceARecord", "MetaflowARecord"}
     assert ("dnsValidationRecords" in outputs) == (certificates == "create")
+
+
+@pytest.fixture
+def registered(monkeypatch: pytest.MonkeyPatch) -> dict[str, dict[str, Any]]:
+    """Outputs that components register, by type."""
+    kept: dict[str, dict[str, Any]] = {}
+    register = RecordingMonitor.RegisterResourceOutputs
+
+    def keep(monitor: RecordingMonitor, request: Any) -> Any:
+        kept[request.urn.split("::")[2].split("$")[-1]] = rpc.deserialize_properties(
+            request.outputs, keep_unknowns=True
+        )
+        return register(monitor, request)
+
+    monkeypatch.setattr(RecordingMonitor, "RegisterResourceOutputs", keep)
+    return kept
+
+
+@pytest.mark.parametrize("dns", DNS)
+@pytest.mark.parametrize("certificates", ["create", "existing"])
+def test_make_dns_is_told_a_target_for_each_name_of_any_kind(
+    monkeypatch: pytest.MonkeyPatch, registered: dict[str, dict[str, Any]], certificates: str, dns: str
+) -> None:
+    exists(monkeypatch, REST_API_NAME, "regionalDomainName")
+    exists(monkeypatch, BALANCER, "dnsName")
+    given = {**DNS[dns], **(existing(ABROAD) if certificates == "existing" else {})}
+    recording = recorded(ABROAD, given, **USERS, metaflow={"enableUI": True, "images": METAFLOW_IMAGES})
+    made = [{"type": each.type, "outputs": each.props} for each in recording.of_type(CERTIFICATE)]
+    state: list[dict[str, Any]] = [*made, {"type": DNS_ENTRIES, "outputs": registered[DNS_ENTRIES]}]
+    assert unknown(state) == []
+    targets = {one.entry.name: one.entry.value for one in wanted(state)}
+    assert set(targets) == REGIONAL | EDGE | {UI}
+    assert targets[REST_API] == "regionalDomainName of metaflow-api"
+    assert targets[UI] == "dnsName of metaflow-ui"
+    assert unknown(made) == (sorted(targets) if certificates == "create" else [])
 
 
 def test_without_pages_and_users_mlflow_has_the_one_name_and_the_one_certificate() -> None:

@@ -100,14 +100,16 @@ def certificate(*names: str, **more: Any) -> dict[str, Any]:
     )
 
 
+def served(**targets: str) -> dict[str, Any]:
+    """The component with a target for each name in the domain."""
+    named = {f"{label}.ml.example.com": target for label, target in targets.items()}
+    return resource("mlplatform:domain:DnsEntries", MlflowRestApiARecord="in words", targets=named)
+
+
 SERVED = [
-    resource(
-        "aws:apigatewayv2/domainName:DomainName",
-        domainName=MLFLOW,
-        domainNameConfiguration={"targetDomainName": API},
-    ),
-    resource("aws:cloudfront/distribution:Distribution", aliases=[SERVICE], domainName=PAGES),
+    served(mlflow=API, service=PAGES),
     resource("aws:cloudfront/distribution:Distribution", aliases=None, domainName="d2.cloudfront.net"),
+    {"type": "mlplatform:domain:Certificates"},
     {"type": "pulumi:providers:aws", "inputs": {}},
 ]
 
@@ -117,7 +119,7 @@ def lines(state: list[dict[str, Any]]) -> list[tuple[str, str]]:
 
 
 def test_while_up_waits_the_proofs_are_known_and_the_names_are_not_yet() -> None:
-    waiting = [certificate(MLFLOW, SERVICE)]
+    waiting = [certificate(MLFLOW, SERVICE), {"type": "mlplatform:domain:DnsEntries"}]
     assert lines(waiting) == [(PROOF, "_x.acm-validations.aws."), (f"_abc.{SERVICE}.", "_x.acm-validations.aws.")]
     assert unknown(waiting) == [MLFLOW, SERVICE]
     assert lines([certificate(MLFLOW, SERVICE), *SERVED])[2:] == [(MLFLOW, API), (SERVICE, PAGES)]
@@ -200,7 +202,7 @@ def test_a_name_is_right_as_cname_or_alias_and_otherwise_says_what_is_wrong(
     server: Server, known: Known, words: str | None
 ) -> None:
     server.known = {**ADDRESSES, **known}
-    (one,) = wanted(SERVED[:1])
+    (one,) = wanted([served(mlflow=API)])
     found = problem(one, resolver_at(server.address))
     assert found == words if words is None else words in str(found)
 
@@ -215,7 +217,7 @@ def test_a_proof_must_be_a_cname(server: Server) -> None:
 
 def test_a_server_that_fails_is_no_proof_of_absence(server: Server) -> None:
     server.fails = True
-    (one,) = wanted(SERVED[:1])
+    (one,) = wanted([served(mlflow=API)])
     assert "SERVFAIL" in str(problem(one, resolver_at(server.address)))
 
 
@@ -244,7 +246,7 @@ def run(server: Server, monkeypatch: pytest.MonkeyPatch) -> Callable[[list[dict[
 def test_make_dns_prints_a_zone_file_whose_comments_say_what_resolves(
     run: Callable[[list[dict[str, Any]]], int], server: Server, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    state = [certificate(MLFLOW), SERVED[0]]
+    state = [certificate(MLFLOW), served(mlflow=API)]
     server.known = {(f"{MLFLOW}.", "CNAME"): [f"{API}."]}
     assert run(state) == 1
     printed = capsys.readouterr().out
@@ -254,8 +256,36 @@ def test_make_dns_prints_a_zone_file_whose_comments_say_what_resolves(
     assert f"; no   {PROOF}: does not resolve yet\n" in printed
     server.known[(PROOF, "CNAME")] = ["_x.acm-validations.aws."]
     assert run(state) == 0
-    assert run([certificate(MLFLOW)]) == 1, "its target is not known yet"
+    assert run([certificate(MLFLOW)]) == 1
     assert f"; no   {MLFLOW}.: its target is known once" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("entered", [False, True], ids=["manual", "Route 53"])
+@pytest.mark.parametrize("created", [False, True], ids=["existing", "created"])
+def test_make_dns_is_done_once_metaflows_names_lead_to_its_api_and_its_load_balancer(
+    run: Callable[[list[dict[str, Any]]], int],
+    server: Server,
+    capsys: pytest.CaptureFixture[str],
+    created: bool,
+    entered: bool,
+) -> None:
+    targets = {"metaflow": API, "metaflowui": "metaflow-ui-1.eu-west-1.elb.amazonaws.com"}
+    names = {f"{label}.ml.example.com": target for label, target in targets.items()}
+    waiting = [certificate(*names) if created else certificate("*.ml.example.com", external=True)]
+    assert run(waiting) == 1
+    assert capsys.readouterr().out.count("its target is known once up is done") == (len(names) if created else 0)
+    done = [*waiting, served(**targets)]
+    if entered:
+        done += [resource("aws:route53/record:Record", fqdn=name) for name in names]
+    assert run(done) == 1
+    printed = capsys.readouterr().out
+    for name, target in names.items():
+        assert f"{name}.\tIN\tCNAME\t{target}.\n" in printed
+        assert f"; no   {name}.: does not resolve yet\n" in printed
+        server.known[f"_abc.{name}.", "CNAME"] = ["_x.acm-validations.aws."]
+        server.known[f"{target}.", "A"] = ["192.0.2.7"]
+        server.known.update({(f"{name}.", "A"): ["192.0.2.7"]} if entered else {(f"{name}.", "CNAME"): [f"{target}."]})
+    assert run(done) == 0
 
 
 def test_make_dns_of_a_stack_without_a_domain_says_so(
