@@ -6,29 +6,54 @@ from typing import Any
 
 import pulumi
 import pulumi_aws as aws
+from pulumi.runtime.config import is_config_secret
 
 from components.base import Deployment
 
 EDGE_REGION = "us-east-1"
 """Amazon CloudFront developer guide, "Requirements for using SSL/TLS certificates with CloudFront"."""
 
-INHERITED: Mapping[str, str] = {
+TEXTS: Mapping[str, str] = {
     "access_key": "accessKey",
-    "secret_key": "secretKey",
-    "token": "token",
+    "custom_ca_bundle": "customCaBundle",
+    "ec2_metadata_service_endpoint": "ec2MetadataServiceEndpoint",
+    "ec2_metadata_service_endpoint_mode": "ec2MetadataServiceEndpointMode",
+    "http_proxy": "httpProxy",
+    "https_proxy": "httpsProxy",
+    "no_proxy": "noProxy",
     "profile": "profile",
+    "retry_mode": "retryMode",
+    "s3_us_east1_regional_endpoint": "s3UsEast1RegionalEndpoint",
+    "secret_key": "secretKey",
+    "sts_region": "stsRegion",
+    "tag_policy_compliance": "tagPolicyCompliance",
+    "token": "token",
+}
+"""Texts in the stack's `aws:` configuration, by a provider's argument: an explicit one takes over nothing by itself."""
+
+PARSED: Mapping[str, str] = {
     "allowed_account_ids": "allowedAccountIds",
-    "forbidden_account_ids": "forbiddenAccountIds",
+    "assume_role_with_web_identity": "assumeRoleWithWebIdentity",
     "assume_roles": "assumeRoles",
-    "skip_metadata_api_check": "skipMetadataApiCheck",
-    "skip_credentials_validation": "skipCredentialsValidation",
+    "default_tags": "defaultTags",
+    "endpoints": "endpoints",
+    "forbidden_account_ids": "forbiddenAccountIds",
+    "ignore_tags": "ignoreTags",
+    "insecure": "insecure",
+    "max_retries": "maxRetries",
     "s3_use_path_style": "s3UsePathStyle",
     "shared_config_files": "sharedConfigFiles",
     "shared_credentials_files": "sharedCredentialsFiles",
-    "use_fips_endpoint": "useFipsEndpoint",
+    "skip_credentials_validation": "skipCredentialsValidation",
+    "skip_metadata_api_check": "skipMetadataApiCheck",
+    "skip_region_validation": "skipRegionValidation",
+    "skip_requesting_account_id": "skipRequestingAccountId",
+    "token_bucket_rate_limiter_capacity": "tokenBucketRateLimiterCapacity",
     "use_dualstack_endpoint": "useDualstackEndpoint",
+    "use_fips_endpoint": "useFipsEndpoint",
+    "user_agents": "userAgents",
 }
-"""What an explicit provider would not take over from the stack's `aws:` configuration by itself."""
+"""The same for lists, objects, numbers, and yes or no, which are JSON there."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,17 +71,25 @@ class Edge:
         """The edge of a stack: a provider of its own where the stack is in another region."""
         if deployment.target.region == EDGE_REGION:
             return cls(provider=None)
-        return cls(provider=aws.Provider("edge", region=EDGE_REGION, **_inherited()))
+        config = pulumi.Config("aws")
+        arguments = {**_guard(config, deployment.target.account_id), **_inherited(config)}
+        return cls(provider=aws.Provider("edge", region=EDGE_REGION, **arguments))
 
 
-def _inherited() -> dict[str, Any]:
-    config = pulumi.Config("aws")
-    given = {argument: config.get(key) for argument, key in INHERITED.items()}
-    return {argument: _value(config, INHERITED[argument]) for argument, text in given.items() if text is not None}
+def _inherited(config: pulumi.Config) -> dict[str, Any]:
+    """Arguments that the configuration gives; what is a secret in it stays one."""
+    texts = ((argument, key, config.get(key)) for argument, key in TEXTS.items())
+    parsed = ((argument, key, config.get_object(key)) for argument, key in PARSED.items())
+    return {
+        argument: pulumi.Output.secret(value) if is_config_secret(config.full_key(key)) else value
+        for argument, key, value in (*texts, *parsed)
+        if value is not None
+    }
 
 
-def _value(config: pulumi.Config, key: str) -> Any:
-    text = config.get(key) or ""
-    if text[:1] in "[{" or text in ("true", "false"):
-        return config.require_object(key)
-    return config.require_secret(key) if key in ("accessKey", "secretKey", "token") else text
+def _guard(config: pulumi.Config, account_id: str) -> dict[str, Any]:
+    """The stack's own account as the only one, where the configuration leaves open which it may be."""
+    if config.get("allowedAccountIds") or config.get("forbiddenAccountIds"):
+        return {}
+    # A provider that does not ask for its account takes it for one that is not allowed.
+    return {} if config.get_bool("skipRequestingAccountId") else {"allowed_account_ids": [account_id]}
