@@ -212,6 +212,7 @@ routes = serve_mlflow(
         mlflow=mlflow,
         load_balancer=load_balancer,
         tokens=tokens if settings.bearer_tokens else None,
+        cross_origin=bool(settings.mlflow.cors_allowed_origins),
     ),
 )
 if gateway_api is not None and tokens is not None:

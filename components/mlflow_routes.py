@@ -42,6 +42,7 @@ class MlflowRoutesArgs:
         mlflow: What answers.
         load_balancer: What the link leads to; without it the link finds MLflow's tasks in Cloud Map.
         tokens: Bearer tokens that the API takes; without them NGINX asks for a password.
+        cross_origin: Whether scripts of other origins may call, whose browsers ask beforehand without a token.
     """
 
     deployment: Deployment
@@ -51,6 +52,7 @@ class MlflowRoutesArgs:
     mlflow: MlflowService
     load_balancer: LoadBalancer | None
     tokens: Tokens | None
+    cross_origin: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +69,7 @@ class MlflowRoutes:
 
 
 def serve_mlflow(name: str, args: MlflowRoutesArgs) -> MlflowRoutes:
-    """Leads `ANY /` and `ANY /{proxy+}` of the API through a VPC link to MLflow's proxy.
+    """Leads `ANY /` and `ANY /{proxy+}` of the API through a VPC link to MLflow's proxy, and browsers' preflights.
 
     All that is made belongs to the API.
     """
@@ -83,6 +85,10 @@ def serve_mlflow(name: str, args: MlflowRoutesArgs) -> MlflowRoutes:
     authorizer = api.authorizer(name, args.tokens) if args.tokens else None
     for label, key in (("root", "ANY /"), ("proxy", "ANY /{proxy+}")):
         api.route(f"{name}-{label}", key, integration, authorizer)
+    if authorizer is not None and args.cross_origin:
+        # An authorizer of ANY also refuses preflights, which never have a token (API Gateway developer guide,
+        # "Configure CORS for HTTP APIs").
+        api.route(f"{name}-preflight", "OPTIONS /{proxy+}", integration, None)
     parameter = names.path("mlflow/tracking-uri")
     aws.ssm.Parameter(
         f"{name}-tracking-uri",

@@ -111,7 +111,11 @@ def containers(
             target,
             images["nginx"],
             settings,
-            environment={**proof, **({"MLFLOW_AUTHORISER": AUTHORISER_ADDRESS} if tokens_parameter else {})},
+            environment={
+                **proof,
+                **({"MLFLOW_AUTHORISER": AUTHORISER_ADDRESS} if tokens_parameter else {}),
+                **({"NGINX_CORS_PREFLIGHT": "on"} if settings.cors_allowed_origins else {}),
+            },
             after={MIGRATION: "SUCCESS", MLFLOW: "HEALTHY", **({AUTHORISER: "HEALTHY"} if tokens_parameter else {})},
             log_group=log_group,
         ),

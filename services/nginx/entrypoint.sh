@@ -8,6 +8,7 @@ MLFLOW_UPSTREAM="${MLFLOW_UPSTREAM:-127.0.0.1:5000}"
 NGINX_CLIENT_MAX_BODY_SIZE="${NGINX_CLIENT_MAX_BODY_SIZE:-10m}"
 # One second less than the 30 s after which an HTTP API gives up: the client gets our 504, and the log has it.
 NGINX_PROXY_READ_TIMEOUT="${NGINX_PROXY_READ_TIMEOUT:-29s}"
+NGINX_CORS_PREFLIGHT="${NGINX_CORS_PREFLIGHT:-off}"
 MLFLOW_AUTH_TYPE="${MLFLOW_AUTH_TYPE:-basic}"
 MLFLOW_HTPASSWD_FILE="${MLFLOW_HTPASSWD_FILE:-/run/mlflow/htpasswd}"
 MLFLOW_AUTHORISER="${MLFLOW_AUTHORISER:-127.0.0.1:5002}"
@@ -40,6 +41,7 @@ fi
 check MLFLOW_UPSTREAM "$MLFLOW_UPSTREAM" '[A-Za-z0-9.-]+:[1-9][0-9]{0,4}' 'give ADDRESS:PORT'
 check NGINX_CLIENT_MAX_BODY_SIZE "$NGINX_CLIENT_MAX_BODY_SIZE" '[1-9][0-9]*[kKmM]?' 'give a size as in 10m'
 check NGINX_PROXY_READ_TIMEOUT "$NGINX_PROXY_READ_TIMEOUT" '[1-9][0-9]*(s|m)' 'give a time as in 29s'
+check NGINX_CORS_PREFLIGHT "$NGINX_CORS_PREFLIGHT" 'on|off' 'give on or off'
 check MLFLOW_HTPASSWD_FILE "$MLFLOW_HTPASSWD_FILE" '/[A-Za-z0-9._/-]+' 'give an absolute path without blanks'
 check MLFLOW_AUTH_TYPE "$MLFLOW_AUTH_TYPE" 'basic|cognito' 'give basic or cognito'
 check MLFLOW_AUTHORISER "$MLFLOW_AUTHORISER" '[A-Za-z0-9.-]+:[1-9][0-9]{0,4}' 'give ADDRESS:PORT'
@@ -61,6 +63,7 @@ render() {
         -e "s|@MLFLOW_UPSTREAM@|$MLFLOW_UPSTREAM|g" \
         -e "s|@NGINX_CLIENT_MAX_BODY_SIZE@|$NGINX_CLIENT_MAX_BODY_SIZE|g" \
         -e "s|@NGINX_PROXY_READ_TIMEOUT@|$NGINX_PROXY_READ_TIMEOUT|g" \
+        -e "s|@NGINX_CORS_PREFLIGHT@|$NGINX_CORS_PREFLIGHT|g" \
         -e "s|@MLFLOW_HTPASSWD_FILE@|$MLFLOW_HTPASSWD_FILE|g" \
         -e "s|@MLFLOW_AUTHORISER@|$MLFLOW_AUTHORISER|g" \
         -e "s|@RUN_DIR@|$NGINX_RUN_DIR|g" \

@@ -159,6 +159,7 @@ def test_a_body_over_the_limit_is_413(proxy: Proxy, passwords: Path) -> None:
     [
         ("MLFLOW_HTPASSWD_FILE", "/nowhere/htpasswd", "the password file /nowhere/htpasswd is missing"),
         ("NGINX_PORT", "eighty", "NGINX_PORT is 'eighty'"),
+        ("NGINX_CORS_PREFLIGHT", "yes", "NGINX_CORS_PREFLIGHT is 'yes': give on or off"),
         ("NGINX_CLIENT_MAX_BODY_SIZE", "10m; include /etc/passwd", "NGINX_CLIENT_MAX_BODY_SIZE is"),
         ("MLFLOW_UPSTREAM", "127.0.0.1", "give ADDRESS:PORT"),
     ],
