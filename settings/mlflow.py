@@ -84,7 +84,7 @@ class MlflowSettings(Section):
     """Password of the basic authentication, a Pulumi secret; 32 random letters and digits by default."""
     allowed_hosts: list[Annotated[str, StringConstraints(pattern=r"^[\w.*:-]+$")]] = []
     """Further Host headers that MLflow accepts, such as `mlflow.example.com`; the API's own are always accepted."""
-    cors_allowed_origins: list[Annotated[str, StringConstraints(pattern=r"^https?://[\w.*:-]+$")]] = []
+    cors_allowed_origins: list[Annotated[str, StringConstraints(pattern=r"^https?://[\w.:-]+$")]] = []
     """Web origins, besides MLflow's own, whose scripts may call it: each in full, as `https://app.example.com`."""
     pool_size: Annotated[int, Field(ge=1, le=100)] = 5
     """Database connections that each worker keeps; none are kept where the database pauses when idle."""

@@ -256,6 +256,8 @@ def test_a_key_that_would_do_nothing_is_an_error(key: str) -> None:
         ({"mlflow": {"images": {"nginx": "localhost:5000/nginx"}}}, "not pinned"),
         ({"mlflow": {"username": "a:b"}}, "should match pattern"),
         ({"mlflow": {"username": "#a"}}, "should match pattern"),
+        # MLflow would answer no preflight by a pattern.
+        ({"mlflow": {"corsAllowedOrigins": ["https://*.example.com"]}}, "mlflow.corsAllowedOrigins.0"),
         ({"api": {"loadBalancer": {"serverName": "mlflow.example.com"}}}, "serverName is set without certificateArn"),
         ({"network": {"endpointZones": 3, "interfaceEndpoints": "always"}}, "availabilityZones is 2"),
         ({"network": {"natGateways": "none"}}, "notebooks reach the HTTP API"),
