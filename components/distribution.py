@@ -177,16 +177,27 @@ def api_origin(origin_id: str, host: pulumi.Input[str]) -> Origin:
     }
 
 
+def edge_code(source: str, host: str = "") -> str:
+    """Code of a file in `services/edge`, where `@HOST@` stands for the first own name of what it serves, if any."""
+    return (FUNCTIONS / source).read_text("utf-8").replace("@HOST@", host)
+
+
 def edge_function(
-    name: str, deployment: Deployment, source: str, tags: dict[str, str], opts: pulumi.ResourceOptions
+    name: str,
+    deployment: Deployment,
+    source: str,
+    tags: dict[str, str],
+    opts: pulumi.ResourceOptions,
+    *,
+    host: str = "",
 ) -> aws.cloudfront.Function:
-    """A published CloudFront Function, of a file in `services/edge`."""
+    """A published CloudFront Function, of a file in `services/edge`; `host` as for `edge_code`."""
     return aws.cloudfront.Function(
         name,
         name=deployment.names.of(name),
         runtime="cloudfront-js-2.0",
         comment=source,
-        code=(FUNCTIONS / source).read_text("utf-8"),
+        code=edge_code(source, host),
         publish=True,
         tags=tags,
         opts=opts,

@@ -65,8 +65,8 @@ class DnsEntries(Component):
         hosts: dict[str, str | None] = {key: getattr(args.hosts, key) for key in OUTPUTS}
         if args.hosts.mlflowstatic is not None:
             pulumi.log.warn(
-                f"mlplatform:domain.hostnames.mlflowstatic is deprecated: {args.hosts.mlflowstatic} shows what "
-                f"{args.hosts.mlflowui} does; use that, and remove the setting",
+                f"mlplatform:domain.hostnames.mlflowstatic is deprecated: {args.hosts.mlflowstatic} leads to "
+                f"{args.hosts.mlflowui}; use that, and remove the setting",
                 resource=self,
             )
         if args.settings.creates_dns:

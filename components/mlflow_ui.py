@@ -25,7 +25,7 @@ class MlflowUiArgs:
         logs: Access logs.
         mlflow: MLflow's API, whose authorizer checks the session's token.
         api: The REST API, which logs people in at `/auth/`.
-        hosts: Names of its own; CloudFront's if empty.
+        hosts: Names of its own, first the one of the login; CloudFront's if empty.
         certificate_arn: Certificate of those names.
         web_acl_arn: Firewall.
     """
@@ -41,7 +41,10 @@ class MlflowUiArgs:
 
 
 class MlflowUi(Component):
-    """A distribution whose function turns the session cookie into a bearer token, or leads to the login."""
+    """A distribution whose function turns the session cookie into a bearer token, or leads to the login.
+
+    It answers under the first of its names; all others, CloudFront's among them, lead there.
+    """
 
     url: pulumi.Output[str]
     """Address of the pages, without a slash at its end."""
@@ -56,6 +59,7 @@ class MlflowUi(Component):
             "session.js",
             self.merged_tags(f"{name}-session"),
             self._child,
+            host=args.hosts[0] if args.hosts else "",
         )
         distribution = Distribution(
             name,
@@ -69,7 +73,7 @@ class MlflowUi(Component):
                     Behavior(origin="mlflow", function=session),
                     # The files are MLflow's own and the same for all, so the token is no part of what they are kept by.
                     Behavior(origin="mlflow", path="/static-files/*", cached=True, function=session),
-                    Behavior(origin="api", path="/auth/*"),
+                    Behavior(origin="api", path="/auth/*", function=session),
                 ],
                 content_security_policy=CONTENT_SECURITY_POLICY,
                 framed=True,

@@ -41,7 +41,7 @@ class Hostnames(Section):
     mlflowui: Label = "mlflowui"
     """MLflow's pages for people (`mlflowuiDnsName`)."""
     mlflowstatic: Label | None = None
-    """Deprecated (`mlflowstaticDnsName`): a second name of `mlflowui`, off by default; setting it gives a warning."""
+    """Deprecated (`mlflowstaticDnsName`): leads to `mlflowui`; off by default, and setting it gives a warning."""
     service: Label = "service"
     """The platform's page (`serviceDnsName`)."""
     aigateway: Label = "aigateway"

@@ -1,14 +1,24 @@
 // Viewer request of MLflow's pages: the session cookie becomes a bearer token, whoever has none is led to the login.
+// Whoever came by another name is led to the first one before.
 //
 // It does not verify the token: the API's JWT authorizer does, and refuses a forged one. It reads the expiry only so
 // that people log in again instead of meeting a 401. A CloudFront Function has no module system, no network and
 // 10 KB (Amazon CloudFront developer guide, "Restrictions on CloudFront Functions").
 
+// The pages' first name of their own, put in at deployment; empty where they have none.
+const HOST = '@HOST@';
 const SESSION = '__Host-mlplatform-session';
 const JWT = /^[A-Za-z0-9_-]+\.([A-Za-z0-9_-]+)\.[A-Za-z0-9_-]+$/;
 
 function handler(event) {
   const request = event.request;
+  // The login comes back to the first name alone, and its cookies are that name's.
+  if (HOST && request.headers['host'].value !== HOST) {
+    return toFirstName(request);
+  }
+  if (request.uri.indexOf('/auth/') === 0) {
+    return request;
+  }
   const token = liveToken(request.cookies[SESSION]);
   if (!token) {
     return isNavigation(request) ? toLogin(request) : unauthorized();
@@ -43,6 +53,12 @@ function liveToken(cookie) {
 function isNavigation(request) {
   const accept = request.headers['accept'];
   return request.method === 'GET' && Boolean(accept) && accept.value.indexOf('text/html') !== -1;
+}
+
+function toFirstName(request) {
+  const headers = { location: { value: 'https://' + HOST + address(request) } };
+  const reads = request.method === 'GET' || request.method === 'HEAD';
+  return reads ? answer(302, 'Found', headers) : answer(307, 'Temporary Redirect', headers);
 }
 
 function toLogin(request) {

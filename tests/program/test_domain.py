@@ -200,7 +200,7 @@ def test_up_waits_for_the_proofs_as_long_as_it_is_told() -> None:
     assert [each.create_timeout for each in waits] == ["600m", "600m"]
 
 
-def test_the_deprecated_name_is_one_more_for_the_pages_and_gives_one_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_deprecated_name_leads_to_the_pages_and_gives_one_warning(monkeypatch: pytest.MonkeyPatch) -> None:
     warnings: list[str] = []
     monkeypatch.setattr(pulumi.log, "warn", lambda text, **_: warnings.append(text))
     recording = recorded(HOME, {**DNS["manual"], "hostnames": {"mlflowstatic": "static"}})
@@ -209,6 +209,12 @@ def test_the_deprecated_name_is_one_more_for_the_pages_and_gives_one_warning(mon
     assert f"static.{NAME}" in certificate.props["subjectAlternativeNames"]
     (warning,) = [text for text in warnings if "mlflowstatic" in text]
     assert "deprecated" in warning
+    (pages,) = [
+        each for each in recording.of_type("aws:cloudfront/distribution:Distribution") if each.name == "mlflow-ui"
+    ]
+    assert pages.props["aliases"] == [f"mlflowui.{NAME}", f"static.{NAME}"]
+    (session,) = [each for each in recording.of_type("aws:cloudfront/function:Function") if "session" in each.name]
+    assert f"const HOST = 'mlflowui.{NAME}';" in session.props["code"]
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from pulumi.runtime import rpc
 
 from cli.plan.recorder import Recording, Resource, record
 from cli.plan.stack_file import read_stack
-from components.distribution import CACHING_DISABLED, CACHING_OPTIMIZED
+from components.distribution import CACHING_DISABLED, CACHING_OPTIMIZED, edge_code
 from lib.web_headers import CUSTOM_HEADERS
 from settings.waf import MANAGED_RULE_GROUPS
 from tests.program.conftest import ROOT, Plan
@@ -100,10 +100,12 @@ def test_every_request_is_encrypted_has_security_headers_and_is_logged(plan: Pla
         assert not fields & {"cs(Cookie)", "cs-uri-query", "cs(Referer)"}
 
 
-def test_a_session_is_asked_for_everywhere_but_at_the_login(plan: Plan) -> None:
+def test_the_session_is_looked_at_first_wherever_a_request_goes(plan: Plan) -> None:
     by_path = behaviours(named(plan("local"), DISTRIBUTION)["mlflow-ui"])
-    asked = {path for path, behaviour in by_path.items() if behaviour["functionAssociations"]}
-    assert asked == {"*", "/static-files/*"}
+    assert set(by_path) == {"*", "/static-files/*", "/auth/*"}
+    for behaviour in by_path.values():
+        (association,) = behaviour["functionAssociations"]
+        assert association["eventType"] == "viewer-request"
     assert by_path["/auth/*"]["targetOriginId"] == "api"
     kept = {path for path, behaviour in by_path.items() if behaviour["cachePolicyId"] == CACHING_OPTIMIZED}
     assert kept == {"/static-files/*"}
@@ -117,7 +119,7 @@ def test_the_page_calls_its_api_at_its_own_host_and_nothing_of_it_is_kept(plan: 
     assert (api["targetOriginId"], api["cachePolicyId"]) == ("api", CACHING_DISABLED)
     functions = named(recording, "aws:cloudfront/function:Function")
     for name, file in {"website-api": "strip-api.js", "mlflow-ui-session": "session.js"}.items():
-        assert functions[name].props["code"] == (ROOT / "services/edge" / file).read_text()
+        assert functions[name].props["code"] == edge_code(file)
         assert (functions[name].props["runtime"], functions[name].props["publish"]) == ("cloudfront-js-2.0", True)
 
 

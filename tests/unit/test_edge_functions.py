@@ -14,7 +14,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-FUNCTIONS = Path(__file__).parents[2] / "services" / "edge"
+from components.distribution import FUNCTIONS, edge_code
+
 HOST = "mlflowui.example.com"
 SESSION = "__Host-mlplatform-session"
 NODE = shutil.which("node")
@@ -33,9 +34,9 @@ def _node() -> None:
         pytest.skip("missing: node; apt-get install nodejs")
 
 
-def run(function: str, *events: dict[str, Any]) -> list[dict[str, Any]]:
-    """What a function answers to each event."""
-    given = json.dumps([(FUNCTIONS / function).read_text(), *events])
+def run(function: str, *events: dict[str, Any], host: str = HOST) -> list[dict[str, Any]]:
+    """What a function of pages with this name, or with none of their own, answers to each event."""
+    given = json.dumps([edge_code(function, host), *events])
     done = subprocess.run([str(NODE), "-e", RUN], input=given, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
@@ -180,6 +181,41 @@ def test_only_the_own_origin_is_taken_off(origin: str, kept: bool) -> None:
     assert "origin" in doubled["headers"]
 
 
+OTHER = "mlflowstatic.example.com"
+
+
+@pytest.mark.parametrize("uri", ["/", "/experiments/1", "/static-files/a.js", "/auth/login", "/auth/callback", "//x"])
+@pytest.mark.parametrize("host", [OTHER, "d111.cloudfront.net", f"{HOST}.evil.example", f"x{HOST}"])
+def test_by_another_name_everybody_is_led_to_the_first(uri: str, host: str) -> None:
+    query = {"o": {"value": "a%26b"}, "a": {"value": "1", "multiValue": [{"value": "1"}, {"value": "2"}]}}
+    read, head, changed, program = run(
+        "session.js",
+        event(uri, host=host, query=query),
+        event(uri, "HEAD", host=host, query=query, cookie=good()),
+        event(uri, "POST", host=host, query=query, cookie=good(), origin=f"https://{host}"),
+        event(uri, host=host, query=query, accept="application/json"),
+    )
+    for answer, status in ((read, 302), (head, 302), (changed, 307), (program, 302)):
+        assert (answer["statusCode"], answer["headers"]["cache-control"]["value"]) == (status, "no-store")
+        assert answer["headers"]["location"]["value"] == f"https://{HOST}/{uri.lstrip('/')}?o=a%26b&a=1&a=2"
+
+
+@pytest.mark.parametrize("host", ["d111.cloudfront.net", HOST])
+def test_without_a_name_of_their_own_pages_answer_by_cloudfronts(host: str) -> None:
+    login, passed = run("session.js", event(host=host), event(host=host, cookie=good()), host="")
+    assert led_to(login) == "/"
+    assert "authorization" in passed["headers"]
+
+
+def test_the_login_is_passed_on_as_it_is() -> None:
+    for uri in ("/auth/login", "/auth/callback", "/auth/logout"):
+        for cookie in (None, good()):
+            given = event(uri, cookie=cookie, query={"return": {"value": "%2F"}}, origin=f"https://{HOST}")
+            assert run("session.js", given) == [given["request"]]
+    (page,) = run("session.js", event("/authors"))
+    assert led_to(page) == "/authors"
+
+
 @pytest.mark.parametrize(("uri", "path"), [("/api/me", "/me"), ("/api/", "/"), ("/api/api/x", "/api/x")])
 def test_the_rest_api_has_its_paths_at_its_root(uri: str, path: str) -> None:
     (passed,) = run("strip-api.js", event(uri, query={"a": {"value": "1"}}))
@@ -188,7 +224,7 @@ def test_the_rest_api_has_its_paths_at_its_root(uri: str, path: str) -> None:
 
 @pytest.mark.parametrize("source", sorted(FUNCTIONS.glob("*.js")), ids=lambda path: path.name)
 def test_a_function_fits_into_cloudfront(source: Path) -> None:
-    assert len(source.read_bytes()) <= 10_240
-    text = source.read_text()
+    text = edge_code(source.name, "h" * 253)
+    assert len(text.encode()) <= 10_240
     for unsupported in ("?.", "??", "export ", "import ", "require(", "setTimeout", "fetch(", "process."):
         assert unsupported not in text, f"{unsupported} is not in cloudfront-js-2.0"
