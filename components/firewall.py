@@ -1,5 +1,6 @@
 """AWS WAF on what is public and can have it: CloudFront, login pages, REST APIs, public load balancers."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import pulumi
@@ -12,9 +13,26 @@ from components.logs import log_group
 from lib.documents.logs import vended_log_delivery
 from settings.waf import WafSettings
 
-COUNTED: dict[str, tuple[str, ...]] = {"AWSManagedRulesCommonRuleSet": ("SizeRestrictions_BODY",)}
-"""Rules of managed groups that only count. A body may have 8 KB under this one, less than the text that people write
-into MLflow; what is too large for MLflow it refuses itself (`mlflow.maxBodySizeMib`)."""
+LONG_BODIES = ("SizeRestrictions_BODY",)
+"""A body may have 8 KB under this rule, less than the text that people write into MLflow; what is too large for MLflow
+it refuses itself (`mlflow.maxBodySizeMib`)."""
+
+MLFLOW_PAGES = (
+    "SizeRestrictions_QUERYSTRING",  # 2,048 bytes; a chart asks for 100 runs at once, of 41 bytes each
+    "RestrictedExtensions_QUERYARGUMENTS",  # an artifact is asked for by its path, such as train.log
+    # Notes, prompts and traces hold HTML, paths with ../ and links to addresses.
+    "CrossSiteScripting_BODY",
+    "GenericLFI_BODY",
+    "GenericRFI_BODY",
+)
+"""Rules that take for an attack what MLflow's own pages send. Nothing else behind CloudFront reads a body, not even
+`/auth/`; passwords are typed at the user pool, whose ACL blocks by these rules."""
+
+COUNTED: dict[str, dict[str, tuple[str, ...]]] = {
+    "CLOUDFRONT": {"AWSManagedRulesCommonRuleSet": (*LONG_BODIES, *MLFLOW_PAGES)},
+    "REGIONAL": {"AWSManagedRulesCommonRuleSet": LONG_BODIES},
+}
+"""Rules of managed groups that only count, by the scope of the ACL."""
 
 EVALUATION_SECONDS = 300
 """Time over which `waf.rateLimit` counts."""
@@ -67,7 +85,7 @@ class Firewall(Component):
             scope=scope,
             description="Managed rules and a limit by address",
             default_action={"allow": {}},
-            rules=_rules(self._args.settings),
+            rules=_rules(self._args.settings, COUNTED[scope]),
             visibility_config=_seen(physical),
             tags=self.merged_tags(physical),
             opts=here,
@@ -111,7 +129,7 @@ class Firewall(Component):
         return acl.arn
 
 
-def _rules(settings: WafSettings) -> list[Rule]:
+def _rules(settings: WafSettings, counted: Mapping[str, tuple[str, ...]]) -> list[Rule]:
     limit: Rule = {
         "name": "rate-limit",
         "priority": 0,
@@ -125,10 +143,11 @@ def _rules(settings: WafSettings) -> list[Rule]:
         },
         "visibility_config": _seen("rate-limit"),
     }
-    return [limit, *(_managed(group, at) for at, group in enumerate(settings.managed_rule_groups, start=1))]
+    groups = enumerate(settings.managed_rule_groups, start=1)
+    return [limit, *(_managed(group, at, counted.get(group, ())) for at, group in groups)]
 
 
-def _managed(group: str, priority: int) -> Rule:
+def _managed(group: str, priority: int, counted: tuple[str, ...]) -> Rule:
     return {
         "name": group,
         "priority": priority,
@@ -137,9 +156,7 @@ def _managed(group: str, priority: int) -> Rule:
             "managed_rule_group_statement": {
                 "vendor_name": "AWS",
                 "name": group,
-                "rule_action_overrides": [
-                    {"name": rule, "action_to_use": {"count": {}}} for rule in COUNTED.get(group, ())
-                ],
+                "rule_action_overrides": [{"name": rule, "action_to_use": {"count": {}}} for rule in counted],
             }
         },
         "visibility_config": _seen(group),

@@ -144,14 +144,20 @@ def test_a_firewall_stands_before_all_that_can_have_one(plan: Plan) -> None:
     }
     for distribution in named(recording, DISTRIBUTION).values():
         assert distribution.property_dependencies["webAclId"] == [acls["firewall-cloudfront"].urn]
-    for acl in acls.values():
+    long, scripts = "SizeRestrictions_BODY", {"CrossSiteScripting_BODY", "GenericLFI_BODY", "GenericRFI_BODY"}
+    queries = {"SizeRestrictions_QUERYSTRING", "RestrictedExtensions_QUERYARGUMENTS"}
+    counting = {"firewall-cloudfront": {long, *scripts, *queries}, "firewall-login": {long}}
+    for name, acl in acls.items():
         rules = sorted(acl.props["rules"], key=lambda rule: rule["priority"])
         assert [rule["name"] for rule in rules] == ["rate-limit", *MANAGED_RULE_GROUPS]
         assert "block" in rules[0]["action"]
         for rule in rules[1:]:
             (group,) = rule["statement"].values()
-            counted = [each["name"] for each in group.get("ruleActionOverrides", [])]
-            assert counted == (["SizeRestrictions_BODY"] if group["name"].endswith("CommonRuleSet") else [])
+            overrides = group.get("ruleActionOverrides", [])
+            assert {each["name"] for each in overrides} == (
+                counting[name] if group["name"].endswith("CommonRuleSet") else set()
+            )
+            assert all(each["actionToUse"] == {"count": {}} for each in overrides)
             assert rule["overrideAction"] == {"none": {}}
     for logging in recording.of_type("aws:wafv2/webAclLoggingConfiguration:WebAclLoggingConfiguration"):
         hidden = {field["singleHeader"]["name"] for field in logging.props["redactedFields"]}
