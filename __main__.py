@@ -26,6 +26,7 @@ from components.mlflow_service import MlflowService, MlflowServiceArgs
 from components.network import Network, NetworkArgs
 from components.permissions_boundary import bounded
 from components.studio import Studio, StudioArgs
+from lib.bedrock import inference_profiles
 from lib.images import source
 from settings import load_settings
 
@@ -39,6 +40,7 @@ deployment = bounded(
     here,
     iam,
     image_accounts=settings.studio.training_image_accounts if settings.studio.enabled else (),
+    inference_profiles=inference_profiles(here.target, settings.ai_gateway.endpoints),
 )
 
 encryption = Encryption(

@@ -29,6 +29,7 @@ from components.network import Network
 from components.roles import Role, RoleArgs
 from components.security_group import connect, security_group
 from lib.ai_gateway import configuration, secrets
+from lib.bedrock import out_of_reach
 from lib.documents.ai_gateway import gateway_policy
 from lib.documents.mlflow import execution_policy
 from lib.iam import service_trust
@@ -87,6 +88,7 @@ class AiGateway(Component):
     def __init__(self, name: str, args: AiGatewayArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(name, "mlflow", args.deployment, opts)
         _in_region(args)
+        _in_reach(args)
         names, settings, port = args.deployment.names, args.settings, args.mlflow_settings.proxy_port
         self._log_group = names.path("ai-gateway/tasks")
         self._tokens_parameter = names.path("ai-gateway/tokens")
@@ -253,3 +255,15 @@ def _in_region(args: AiGatewayArgs) -> None:
                     f"mlplatform:aiGateway.endpoints.{endpoint.name}.secrets.{key} = {arn}: is not in {region}; "
                     "replicate the secret to this region and name the replica"
                 )
+
+
+def _in_reach(args: AiGatewayArgs) -> None:
+    """Refuses what Bedrock would refuse at the first call.
+
+    Raises:
+        pulumi.RunError: Names the endpoint, the value and the way out.
+    """
+    regions = args.iam.boundary_regions if args.iam.creates_boundary else None
+    for endpoint in args.settings.endpoints:
+        if endpoint.is_bedrock and (why := out_of_reach(args.deployment.target, endpoint, regions)):
+            raise pulumi.RunError(f"mlplatform:aiGateway.endpoints.{endpoint.name}.{why}")

@@ -24,11 +24,13 @@ class PermissionsBoundaryArgs:
         deployment: The stack.
         iam: Path and prefix of its roles, regions and further ARNs.
         image_accounts: Accounts whose image repositories roles may pull from.
+        inference_profiles: ARNs of Bedrock's inference profiles that roles may call, wherever they lead.
     """
 
     deployment: Deployment
     iam: IamSettings
     image_accounts: Sequence[str] = ()
+    inference_profiles: Sequence[str] = ()
 
 
 class PermissionsBoundary(Component):
@@ -64,6 +66,7 @@ class PermissionsBoundary(Component):
                     *iam.boundary_extra_arns,
                     *(f"arn:{target.partition}:ecr:*:{account}:repository/*" for account in args.image_accounts),
                 ],
+                inference_profiles=args.inference_profiles,
             ),
             tags=self.merged_tags(physical),
             opts=self._child,
@@ -75,7 +78,13 @@ PRINCIPALS = ("aws:iam/role:Role", "aws:iam/user:User")
 """What carries a boundary."""
 
 
-def bounded(deployment: Deployment, iam: IamSettings, *, image_accounts: Sequence[str] = ()) -> Deployment:
+def bounded(
+    deployment: Deployment,
+    iam: IamSettings,
+    *,
+    image_accounts: Sequence[str] = (),
+    inference_profiles: Sequence[str] = (),
+) -> Deployment:
     """The deployment with the boundary that the settings ask for, created if need be.
 
     From here on no role of the stack comes without it: `Role` sets it, and what makes roles of its own, as components
@@ -85,6 +94,7 @@ def bounded(deployment: Deployment, iam: IamSettings, *, image_accounts: Sequenc
         deployment: The stack.
         iam: What the settings ask for.
         image_accounts: Accounts whose image repositories roles may pull from.
+        inference_profiles: ARNs of Bedrock's inference profiles that roles may call, wherever they lead.
 
     Raises:
         ValueError: The boundary to be created would be larger than IAM takes.
@@ -92,7 +102,9 @@ def bounded(deployment: Deployment, iam: IamSettings, *, image_accounts: Sequenc
     if iam.boundary_arn:
         boundary = Boundary(arn=iam.boundary_arn)
     elif iam.creates_boundary:
-        args = PermissionsBoundaryArgs(deployment=deployment, iam=iam, image_accounts=image_accounts)
+        args = PermissionsBoundaryArgs(
+            deployment=deployment, iam=iam, image_accounts=image_accounts, inference_profiles=inference_profiles
+        )
         made = PermissionsBoundary("permissions-boundary", args)
         boundary = Boundary(arn=made.arn, policy=made.policy)
     else:

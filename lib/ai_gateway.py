@@ -34,7 +34,8 @@ def _endpoint(endpoint: GatewayEndpoint) -> dict[str, Any]:
         "model": {
             "provider": endpoint.provider,
             "name": endpoint.model,
-            "config": {**endpoint.config, **keys},
+            # MLflow wants Bedrock's even where it is empty.
+            "config": {**({"aws_config": {}} if endpoint.is_bedrock else {}), **endpoint.config, **keys},
         },
         **({"limit": {"calls": limit.calls, "renewal_period": limit.renewal_period}} if limit else {}),
     }

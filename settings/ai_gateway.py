@@ -1,16 +1,33 @@
 """`mlplatform:aiGateway`: the MLflow AI Gateway, a second Fargate service."""
 
+import re
+from collections.abc import Iterator
 from enum import StrEnum
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Self, cast
 
 from pydantic import Field, StringConstraints, model_validator
 
-from settings.base import RetentionDays, Section
+from settings.base import REGION_PATTERN, RetentionDays, Section
 from settings.fargate import check_size
 
 SecretArn = Annotated[
     str, StringConstraints(pattern=r"^arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:\d{12}:secret:[\w/+=.@-]+-\w{6}$")
 ]
+
+BEDROCK = ("amazon-bedrock", "amazon_bedrock", "bedrock")
+"""MLflow's names of Amazon Bedrock, which the task calls as its own role."""
+
+_ANOTHER_ROLE = (
+    "the task may take no other role, neither by its policy nor by the permissions boundary; remove it: the task's own "
+    "role may call what the endpoint names"
+)
+_KEYS = "would stand in the task's definition; remove it: the task calls Bedrock as its own role, without keys"
+_NOT_SERVED = {
+    **dict.fromkeys(("aws_role_arn", "session_length_seconds"), _ANOTHER_ROLE),
+    **dict.fromkeys(("aws_access_key_id", "aws_secret_access_key", "aws_session_token", "aws_bearer_token"), _KEYS),
+}
+"""Keys of MLflow's `aws_config` that cannot work here, and why."""
+_PROFILE_ARN = re.compile(r"arn:aws[a-z-]*:bedrock:[a-z0-9-]+:\d{12}:(application-)?inference-profile/[\w.:-]+")
 
 
 class EndpointType(StrEnum):
@@ -40,13 +57,52 @@ class GatewayEndpoint(Section):
     provider: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]*$")]
     """Provider, such as `openai`, `anthropic` or `bedrock`."""
     model: Annotated[str, StringConstraints(min_length=1, max_length=256)]
-    """Name of the provider's model."""
+    """Name of the provider's model; at Bedrock the id of a model or inference profile, or a profile's ARN."""
     config: dict[str, Any] = {}
-    """The provider's configuration without keys, such as `openai_api_base`; in the provider's own words."""
+    """The provider's configuration without keys, such as `openai_api_base`; in the provider's own words. Bedrock's is
+    `aws_config` with `aws_region`, the stack's region if left out."""
     secrets: dict[Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")], SecretArn] = {}
-    """Secrets Manager ARNs by configuration key, such as `openai_api_key`; the values reach the task alone."""
+    """Secrets Manager ARNs by configuration key, such as `openai_api_key`; the values reach the task alone. None for
+    Bedrock, which the task calls as its own role."""
     limit: RateLimit | None = None
     """How often it may be called, in each task; without limit if null."""
+
+    @property
+    def is_bedrock(self) -> bool:
+        """Whether it calls Amazon Bedrock."""
+        return self.provider in BEDROCK
+
+    @property
+    def aws_region(self) -> str | None:
+        """Region in which it calls Bedrock; the stack's if none is given."""
+        return self.config.get("aws_config", {}).get("aws_region")
+
+    @model_validator(mode="after")
+    def _bedrock_as_the_role(self) -> Self:
+        if self.is_bedrock and (problems := list(_of_bedrock(self))):
+            raise ValueError("; ".join(problems))
+        return self
+
+
+def _of_bedrock(endpoint: GatewayEndpoint) -> Iterator[str]:
+    """What of an endpoint of Bedrock cannot work. MLflow itself passes over keys that it does not know."""
+    if endpoint.secrets:
+        yield "secrets: the task calls Bedrock as its own role, and MLflow looks for no key there; remove secrets"
+    if endpoint.model.startswith("arn:") and not _PROFILE_ARN.fullmatch(endpoint.model):
+        yield f"model = {endpoint.model}: is not an inference profile's ARN; give the id of a model or profile"
+    for key in sorted(endpoint.config.keys() - {"aws_config"}):
+        yield f"config.{key}: is not a key of Bedrock's; the only one is aws_config"
+    aws = endpoint.config.get("aws_config", {})
+    if not isinstance(aws, dict):
+        yield "config.aws_config: is not a map; give aws_region in it, or remove it for the stack's region"
+        return
+    given = cast("dict[str, Any]", aws)
+    for key in sorted(given.keys() - {"aws_region"}):
+        why = _NOT_SERVED.get(key, "is not a key that works here; the only one is aws_region")
+        yield f"config.aws_config.{key}: {why}"
+    region = given.get("aws_region")
+    if region is not None and not re.fullmatch(REGION_PATTERN, str(region)):
+        yield f"config.aws_config.aws_region = {region}: is no region's name, such as eu-west-1"
 
 
 class AiGatewaySettings(Section):

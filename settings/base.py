@@ -12,6 +12,9 @@ LOG_RETENTION_DAYS = (
 )
 """Retention periods that CloudWatch Logs offers (API reference, PutRetentionPolicy)."""
 
+REGION_PATTERN = r"^[a-z]{2}(-[a-z]+)+-\d$"
+"""Name of a region."""
+
 
 class Environment(StrEnum):
     """The preset a stack starts from: sizes, protection, retention and cost (`settings/presets.py`)."""

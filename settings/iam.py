@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, StringConstraints
 
-from settings.base import Section
+from settings.base import REGION_PATTERN, Section
 
 _POLICY = re.compile(r"arn:aws[a-z-]*:iam::(\d{12}|aws):policy/[\w+=,.@/-]+")
 
@@ -31,7 +31,7 @@ class IamSettings(Section):
     permissions_boundary: Annotated[str, BeforeValidator(_boundary)] = CREATE
     """Permissions boundary of every role: `create` (the platform's own), the ARN of an existing managed policy
     (InfinStor's `BoundaryPolicyARN`), or `none`."""
-    boundary_regions: list[Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")]] = []
+    boundary_regions: list[Annotated[str, StringConstraints(pattern=REGION_PATTERN)]] = []
     """Regions in which the created boundary lets roles act, besides the stack's own."""
     boundary_extra_arns: list[Annotated[str, StringConstraints(pattern=r"^arn:aws[a-z-]*:[a-z0-9-]+:.*:.*:.+$")]] = []
     """ARNs outside the account that the created boundary allows as well, such as a bucket of another account."""

@@ -1,13 +1,11 @@
 """What the AI gateway's tasks may do."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
+from lib.bedrock import INVOKE, THROUGH_PROFILE, calls
 from lib.iam import Statement, allow, document
 from lib.naming import Target
 from settings.ai_gateway import GatewayEndpoint
-
-BEDROCK = ("bedrock", "amazon-bedrock")
-"""Providers that the task calls as its own role, where the endpoint names no secret."""
 
 
 def gateway_policy(
@@ -22,23 +20,28 @@ def gateway_policy(
         use_key: Statement that allows to decrypt with the platform's key.
     """
     arns = sorted({arn for endpoint in endpoints for arn in endpoint.secrets.values()})
-    models = sorted(set(_models(target, endpoints)))
     return document(
         allow("Tokens", ["ssm:GetParameter"], [target.arn("ssm", f"parameter{tokens_parameter}")]),
         *([allow("Keys", ["secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue"], arns)] if arns else []),
-        *(
-            [allow("Bedrock", ["bedrock:InvokeModel", "bedrock:InvokeModelWithResponseStream"], models)]
-            if models
-            else []
-        ),
+        *_bedrock(target, endpoints),
         use_key,
     )
 
 
-def _models(target: Target, endpoints: Sequence[GatewayEndpoint]) -> Iterator[str]:
-    """ARNs of foundation models (service authorization reference, Amazon Bedrock: they belong to no account)."""
-    for endpoint in endpoints:
-        if endpoint.provider in BEDROCK and not endpoint.secrets:
-            config = endpoint.config.get("aws_config", {})
-            region = config.get("aws_region") or target.region
-            yield f"arn:{target.partition}:bedrock:{region}::foundation-model/{endpoint.model}"
+def _bedrock(target: Target, endpoints: Sequence[GatewayEndpoint]) -> list[Statement]:
+    """What endpoints call, and for each inference profile the model behind it, through this profile alone (Amazon
+    Bedrock user guide, "Prerequisites for inference profiles")."""
+    called = calls(target, endpoints)
+    profiles = [each for each in called if each.models]
+    return [
+        *([allow("Bedrock", INVOKE, [each.arn for each in called])] if called else []),
+        *(
+            allow(
+                f"BedrockProfile{number}",
+                INVOKE,
+                profile.models,
+                conditions={"StringEquals": {THROUGH_PROFILE: profile.arn}},
+            )
+            for number, profile in enumerate(profiles, 1)
+        ),
+    ]

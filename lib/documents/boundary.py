@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 
+from lib.bedrock import THROUGH_PROFILE
 from lib.iam import allow, deny, document
 from lib.naming import Target
 
@@ -55,7 +56,13 @@ _IDENTITIES = (
 
 
 def boundary_policy(
-    target: Target, *, arn: str, role_path: str, regions: Sequence[str], extra_arns: Sequence[str] = ()
+    target: Target,
+    *,
+    arn: str,
+    role_path: str,
+    regions: Sequence[str],
+    extra_arns: Sequence[str] = (),
+    inference_profiles: Sequence[str] = (),
 ) -> str:
     """The boundary of every role of the platform.
 
@@ -69,6 +76,7 @@ def boundary_policy(
         role_path: Path of the platform's roles.
         regions: Regions in which roles may act.
         extra_arns: ARNs of other accounts that are allowed as well.
+        inference_profiles: Bedrock's inference profiles, which may lead to models in other regions.
 
     Raises:
         ValueError: The document is larger than IAM takes.
@@ -100,14 +108,22 @@ def boundary_policy(
             "Effect": "Deny",
             "NotAction": [f"{service}:*" for service in GLOBAL_SERVICES],
             "Resource": "*",
-            "Condition": {"StringNotEquals": {"aws:RequestedRegion": everywhere}},
+            "Condition": {
+                "StringNotEquals": {
+                    "aws:RequestedRegion": everywhere,
+                    # Bedrock asks once more for the region it chose, `unspecified` for a global profile. No request
+                    # but to a model has this key, and one without it is denied as before.
+                    **({THROUGH_PROFILE: sorted(inference_profiles)} if inference_profiles else {}),
+                }
+            },
         },
     ]
     text = document(*statements)
     size = len(re.sub(r"\s", "", text))
     if size > MANAGED_POLICY_LIMIT:
         raise ValueError(
-            f"mlplatform:iam.boundaryExtraArns: with them the permissions boundary has {size} characters, and IAM "
-            f"takes {MANAGED_POLICY_LIMIT}; use wildcards, or give an existing boundary in iam.permissionsBoundary"
+            "mlplatform:iam.boundaryExtraArns: with them, and the inference profiles of aiGateway.endpoints, the "
+            f"permissions boundary has {size} characters, and IAM takes {MANAGED_POLICY_LIMIT}; use wildcards or fewer "
+            "profiles, or give an existing boundary in iam.permissionsBoundary"
         )
     return text

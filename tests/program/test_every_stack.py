@@ -61,9 +61,19 @@ SCENARIOS: dict[str, dict[str, Any]] = {
                     "name": "claude",
                     "endpointType": "llm/v1/chat",
                     "provider": "bedrock",
-                    "model": "anthropic.claude-sonnet-4-v1:0",
+                    "model": "us.anthropic.claude-sonnet-4-20250514-v1:0",
                     "config": {"aws_config": {"aws_region": "us-east-1"}},
                 },
+                *(
+                    {"name": f"bedrock-{number}", "endpointType": "llm/v1/chat", "provider": "bedrock", "model": model}
+                    for number, model in enumerate(
+                        (
+                            "amazon.nova-pro-v1:0",
+                            "global.anthropic.claude-sonnet-4-20250514-v1:0",
+                            "arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/ab12cd34ef56",
+                        )
+                    )
+                ),
                 {
                     "name": "gpt",
                     "endpointType": "llm/v1/chat",

@@ -23,6 +23,7 @@ DOMAIN = {"name": "ml.example.com", "dns": "manual"}
 EXISTING_CERTIFICATES = {**DOMAIN, "certificates": "existing", "regionalCertificateArn": CERTIFICATE}
 OTHER_CERTIFICATE = CERTIFICATE.replace("1234-", "4321-")
 CLAUDE = {"name": "chat", "endpointType": "llm/v1/chat", "provider": "bedrock", "model": "anthropic.claude"}
+GPT = CLAUDE | {"provider": "openai"}
 
 POOL = {
     "cognitoUserPoolId": "us-east-1_abc",
@@ -175,10 +176,9 @@ CHANGES: dict[str, Any] = {
     "aiGateway.endpoints.endpointType": [CLAUDE | {"endpointType": "llm/v1/completions"}],
     "aiGateway.endpoints.provider": [CLAUDE | {"provider": "litellm"}],
     "aiGateway.endpoints.model": [CLAUDE | {"model": "other"}],
-    "aiGateway.endpoints.config": [CLAUDE | {"config": {"anthropic_api_base": "https://example.com"}}],
+    "aiGateway.endpoints.config": [CLAUDE | {"config": {"aws_config": {"aws_region": "us-east-1"}}}],
     "aiGateway.endpoints.secrets": [
-        CLAUDE
-        | {"secrets": {"anthropic_api_key": "arn:aws:secretsmanager:us-east-1:123456789012:secret:another-a1B2c3"}}
+        GPT | {"secrets": {"openai_api_key": "arn:aws:secretsmanager:us-east-1:123456789012:secret:another-a1B2c3"}}
     ],
     "aiGateway.endpoints.limit.calls": [CLAUDE | {"limit": {"calls": 9, "renewalPeriod": "minute"}}],
     "aiGateway.endpoints.limit.renewalPeriod": [CLAUDE | {"limit": {"calls": 9, "renewalPeriod": "hour"}}],
@@ -473,8 +473,10 @@ BESIDE: dict[str, dict[str, Any]] = {
     **{
         key: {"aiGateway": {"enabled": True, "endpoints": [CLAUDE]}}
         for key in CHANGES
-        if key.startswith("aiGateway.") and key not in ("aiGateway.enabled", "aiGateway.endpoints.limit.renewalPeriod")
+        if key.startswith("aiGateway.")
+        and key not in ("aiGateway.enabled", "aiGateway.endpoints.secrets", "aiGateway.endpoints.limit.renewalPeriod")
     },
+    "aiGateway.endpoints.secrets": {"aiGateway": {"enabled": True, "endpoints": [GPT]}},
     "aiGateway.endpoints.limit.renewalPeriod": {
         "aiGateway": {
             "enabled": True,

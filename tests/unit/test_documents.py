@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lib.documents.ai_gateway import gateway_policy
 from lib.documents.bucket import tls_only
 from lib.documents.database import ManagedSecret
 from lib.documents.endpoints import gateway_endpoint_policy, interface_endpoint_policy
@@ -20,6 +21,7 @@ from lib.endpoints import TASK_SERVICES, interface_endpoint_services
 from lib.iam import service_trust, via_key
 from lib.images import ecr_repository_arn
 from lib.naming import Names, Target, shorten
+from settings.ai_gateway import EndpointType, GatewayEndpoint
 
 AWS = Target(
     partition="aws", dns_suffix="amazonaws.com", region="eu-west-1", account_id="111122223333", zones=("eu-west-1a",)
@@ -62,10 +64,24 @@ def studio(target: Target = AWS) -> str:
     )
 
 
+def gateway(target: Target = AWS) -> str:
+    models = ("amazon.nova-pro-v1:0", "eu.amazon.nova-pro-v1:0", "global.amazon.nova-pro-v1:0")
+    return gateway_policy(
+        target,
+        endpoints=[
+            GatewayEndpoint(name="chat", endpoint_type=EndpointType.CHAT, provider="bedrock", model=model)
+            for model in models
+        ],
+        tokens_parameter="/mlplatform/dev/ai-gateway/tokens",
+        use_key=via_key(target, "mlplatform-dev-key", None, ["ssm"], "Key", write=False),
+    )
+
+
 IDENTITY = {
     "task": task,
     "task with tokens": lambda target=AWS: task(target, tokens=True),
     "studio": studio,
+    "gateway": gateway,
     "execution": lambda target=AWS: execution_policy(
         target, log_group="/mlplatform/dev/mlflow", images=[f"{target.ecr_host()}/mlflow:1", "public.ecr.aws/x/nginx:1"]
     ),
