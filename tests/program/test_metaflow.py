@@ -1,9 +1,8 @@
 """Metaflow as the program registers it, in each of its shapes: what is public, who gets in, what waits for what."""
 
-import asyncio
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import pulumi
@@ -13,10 +12,11 @@ from pulumi.runtime import rpc
 
 from cli.plan import recorder
 from cli.plan.answers import answers
-from cli.plan.recorder import Recording, RecordingMonitor, Resource, record
+from cli.plan.recorder import Recording, Resource, record
 from cli.plan.report import judge
 from cli.plan.stack_file import read_stack
 from settings.base import Environment
+from tests.exported import Exported, exist
 from tests.images import METAFLOW_IMAGES, MLFLOW_IMAGES
 from tests.program.conftest import ROOT, STACKS, Plan
 from tests.program.test_every_stack import (
@@ -178,16 +178,7 @@ def containers(recording: Recording, task: str) -> list[dict[str, Any]]:
 
 def exists(monkeypatch: pytest.MonkeyPatch, type_: str, *outputs: str) -> None:
     """As if resources of a type were there already: their ids and some of their outputs are known."""
-    register = RecordingMonitor.RegisterResource
-
-    def registered(monitor: RecordingMonitor, request: Any) -> Any:
-        answer = register(monitor, request)
-        if request.type == type_:
-            answer.id = f"id of {request.name}"
-            answer.object.update({output: f"{output} of {request.name}" for output in outputs})
-        return answer
-
-    monkeypatch.setattr(RecordingMonitor, "RegisterResource", registered)
+    exist(monkeypatch, {type_: lambda name, _: {output: f"{output} of {name}" for output in outputs}})
 
 
 def recorded(what: str) -> Recording:
@@ -1102,42 +1093,15 @@ OUTPUTS = {
 UI_OUTPUTS = {"LoadBalancerUIZoneID", "LoadBalancerUIDNSName", "metaflowUiUrl"}
 
 
-class Exported:
-    """The stack's outputs by name: value, secretness, and the resources that they come from."""
-
-    def __init__(self, stack: str, sections: Mapping[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-        self._outputs: dict[str, pulumi.Output[Any]] = {}
-        monkeypatch.setattr(pulumi, "export", self._keep)
-        given = {f"mlplatform:{key}": value for key, value in sections.items()}
-        self.recording = record(ROOT, read_stack(ROOT, stack, given))
-
-    def _keep(self, name: str, value: Any) -> None:
-        self._outputs[name] = pulumi.Output.from_input(value)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._outputs)
-
-    def value(self, name: str) -> Any:
-        return self._done(self._outputs[name].future(with_unknowns=True))
-
-    def secret(self, name: str) -> bool:
-        return bool(self._done(self._outputs[name].is_secret()))
-
-    def sources(self, name: str) -> set[str]:
-        return {type(each).__name__ for each in self._done(self._outputs[name].resources())}
-
-    @staticmethod
-    def _done(future: Any) -> Any:
-        loop = asyncio.new_event_loop()
-        try:
-            return loop.run_until_complete(future)
-        finally:
-            loop.close()
+def exports(stack: str, sections: Mapping[str, Any], monkeypatch: pytest.MonkeyPatch) -> Exported:
+    """The outputs of a stack, recorded anew."""
+    given = {f"mlplatform:{key}": value for key, value in sections.items()}
+    return Exported(read_stack(ROOT, stack, given), monkeypatch)
 
 
 def test_only_the_keys_id_is_an_output_and_nothing_else_comes_from_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
     exists(monkeypatch, "aws:apigateway/apiKey:ApiKey", "value")
-    exported = Exported("local", scenario("role for people"), monkeypatch)
+    exported = exports("local", scenario("role for people"), monkeypatch)
     assert (exported.value("ApiKeyId"), exported.value("metaflowAuth")) == ("id of metaflow-api", "apiKey")
     assert exported.sources("ApiKeyId") == {"ApiKey"}
     assert {name for name in exported if "ApiKey" in exported.sources(name)} == {"ApiKeyId"}
@@ -1158,8 +1122,8 @@ def test_only_the_keys_id_is_an_output_and_nothing_else_comes_from_the_key(monke
 def test_outputs_are_the_templates_of_what_there_is_and_none_is_a_secret(
     monkeypatch: pytest.MonkeyPatch, what: str, more: set[str], auth: str
 ) -> None:
-    exported = Exported("local", scenario(what), monkeypatch)
-    without = set(Exported("local", {"metaflow": {"enabled": False}}, monkeypatch))
+    exported = exports("local", scenario(what), monkeypatch)
+    without = set(exports("local", {"metaflow": {"enabled": False}}, monkeypatch))
     assert set(exported) - without == OUTPUTS | more
     assert without <= set(exported)
     assert [name for name in OUTPUTS | more if exported.secret(name)] == []
@@ -1167,7 +1131,7 @@ def test_outputs_are_the_templates_of_what_there_is_and_none_is_a_secret(
 
 
 def test_the_clients_configuration_is_complete_and_has_neither_key_nor_token(monkeypatch: pytest.MonkeyPatch) -> None:
-    exported = Exported("local", {**scenario("UI in the platform's domain")}, monkeypatch)
+    exported = exports("local", {**scenario("UI in the platform's domain")}, monkeypatch)
     config = exported.value("metaflowConfig")
     assert set(config) == CONFIG | {"METAFLOW_UI_URL"}
     assert not exported.secret("metaflowConfig")
@@ -1190,13 +1154,13 @@ def test_the_clients_configuration_is_complete_and_has_neither_key_nor_token(mon
 
 
 def test_without_load_balancer_the_internal_address_is_the_name_with_the_port(monkeypatch: pytest.MonkeyPatch) -> None:
-    exported = Exported("local", scenario("tokens without load balancer"), monkeypatch)
+    exported = exports("local", scenario("tokens without load balancer"), monkeypatch)
     assert exported.value("InternalServiceUrl") == "http://metaflow.http-api.local:8080/"
     assert set(exported.value("metaflowConfig")) == CONFIG
 
 
 def test_what_the_doctor_looks_at_is_what_batch_has(monkeypatch: pytest.MonkeyPatch) -> None:
-    batch = Exported("local", scenario("two queues with GPU and Spot"), monkeypatch).value("metaflowBatch")
+    batch = exports("local", scenario("two queues with GPU and Spot"), monkeypatch).value("metaflowBatch")
     assert list(batch["queues"]) == ["default", "gpu"]
     assert [(each["name"], each["type"], each["gpu"]) for each in batch["environments"]] == [
         ("cpu", "EC2", False),
