@@ -52,9 +52,9 @@ class Cloud:
         self.ssm.put_parameter(Name=name, Type="SecureString", Value=json.dumps(fields))
         return name
 
-    def objects(self, prefix: str = "") -> dict[str, int]:
-        """Key and size of what the bucket holds."""
-        pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix=prefix)
+    def objects(self, prefix: str = "", bucket: str = BUCKET) -> dict[str, int]:
+        """Key and size of what a bucket holds."""
+        pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
         return {item["Key"]: item["Size"] for page in pages for item in page.get("Contents", [])}
 
     def close(self) -> None:

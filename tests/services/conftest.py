@@ -12,6 +12,8 @@ import pytest
 from tests.services.certificates import Authority, authority
 from tests.services.cloud import Cloud
 from tests.services.databases import MariaDb, PostgreSql, Server, postgresql_program
+from tests.services.metaflow_platform import Platform
+from tests.services.metaflow_stand_in import StandIn
 from tests.services.processes import MLFLOW_PYTHON, REPOSITORY, folder
 from tests.services.task import DATABASE_PASSWORD, PASSWORD, USERNAME, Task, address
 
@@ -57,6 +59,26 @@ def cloud() -> Generator[Cloud]:
     made = Cloud()
     yield made
     made.close()
+
+
+@pytest.fixture(scope="session")
+def platform() -> Platform:
+    """The stack prod, whose Metaflow takes a key."""
+    return Platform()
+
+
+@pytest.fixture(scope="session")
+def account(platform: Platform, cloud: Cloud) -> Cloud:
+    """The account with what Metaflow's client finds there."""
+    platform.emulate(cloud)
+    return cloud
+
+
+@pytest.fixture(scope="session")
+def stand_in() -> Generator[StandIn]:
+    server = StandIn()
+    with server.serving():
+        yield server
 
 
 @pytest.fixture(scope="session")

@@ -1,37 +1,14 @@
-"""The platform as its program is recorded, a flow that is deployed to it, and what its state machine needs."""
+"""A flow that is deployed to the platform, and what its state machine, its jobs and their instances need."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from cli.plan.recorder import Recording, Resource, record
-from cli.plan.stack_file import read_stack
 from lib.documents.metaflow import DISTRIBUTED_MAP_OUTPUT, JOB_EVENTS_RULE, JOB_LOG_GROUP
-from lib.naming import Names
-from tests.services.cloud import REGION, Cloud
+from tests.services.metaflow_platform import Platform
 from tests.services.metaflow_wire import ACCOUNT, arn, submit, use_of_key
-from tests.services.processes import REPOSITORY
 from tests.unit.iam_evaluator import Request
-
-METAFLOW = {
-    "enableUI": True,
-    "publicDomainName": "flows.example.com",
-    "certificateArn": "arn:aws:acm:eu-west-1:123456789012:certificate/00000000-0000-0000-0000-000000000000",
-    "customRole": True,
-    "userRole": {"trustedPrincipals": ["arn:aws:iam::123456789012:role/people"]},
-    "batch": {
-        "computeEnvironments": [
-            {"name": "small", "type": "FARGATE"},
-            {"name": "cpu", "type": "EC2", "instanceTypes": ["m7i"]},
-        ],
-        "jobQueues": [
-            {"name": "default", "computeEnvironments": ["small"]},
-            {"name": "big", "computeEnvironments": ["cpu"]},
-        ],
-    },
-}
 
 FLOW = """
 from metaflow import FlowSpec, retry, schedule, step
@@ -79,136 +56,6 @@ class ForkFlow(FlowSpec):
 if __name__ == "__main__":
     ForkFlow()
 """
-
-
-class Platform:
-    """The program's roles and names, recorded once."""
-
-    stack = "prod"
-
-    @cached_property
-    def recording(self) -> Recording:
-        given = {"aws:region": REGION, "mlplatform:metaflow": METAFLOW}
-        return record(REPOSITORY, read_stack(REPOSITORY, self.stack, given))
-
-    @property
-    def names(self) -> Names:
-        return Names(project=self.recording.stack.project, stack=self.stack)
-
-    def one(self, type_: str, name: str) -> Mapping[str, Any]:
-        (found,) = [resource for resource in self.recording.of_type(type_) if resource.name == name]
-        return found.props
-
-    @property
-    def roles(self) -> Mapping[str, Resource]:
-        """Metaflow's roles by what their names end with."""
-        prefix = f"{self.names.prefix}-"
-        return {
-            str(role.props["name"]).removeprefix(prefix): role
-            for role in self.recording.of_type("aws:iam/role:Role")
-            if str(role.props["name"]).startswith(f"{prefix}metaflow")
-        }
-
-    def role(self, suffix: str) -> str:
-        """ARN of a role."""
-        props = self.roles[suffix].props
-        return f"arn:aws:iam::{ACCOUNT.account_id}:role{props['path']}{props['name']}"
-
-    def policies(self, suffix: str) -> list[str]:
-        """Documents of a role."""
-        name = self.roles[suffix].props["name"]
-        return [
-            str(policy.props["policy"])
-            for policy in self.recording.of_type("aws:iam/rolePolicy:RolePolicy")
-            if policy.props["role"] == name
-        ]
-
-    @property
-    def boundary(self) -> str:
-        """The boundary, which every one of the roles has."""
-        (policy,) = self.recording.of_type("aws:iam/policy:Policy")
-        named = f"arn:aws:iam::{ACCOUNT.account_id}:policy{policy.props['path']}{policy.props['name']}"
-        assert {role.props["permissionsBoundary"] for role in self.roles.values()} == {named}
-        return str(policy.props["policy"])
-
-    @property
-    def bucket(self) -> str:
-        return str(self.one("aws:s3/bucket:Bucket", "metaflow-datastore")["bucket"])
-
-    @property
-    def table(self) -> str:
-        return str(self.one("aws:dynamodb/table:Table", "metaflow-flows")["name"])
-
-    @property
-    def prefix(self) -> str:
-        """What names of state machines begin with."""
-        return self.names.of("metaflow", limit=40)
-
-    @property
-    def queue(self) -> str:
-        return arn("batch", f"job-queue/{self.names.of('default')}")
-
-    @property
-    def key_alias(self) -> str:
-        return self.names.of("key")
-
-    @property
-    def image(self) -> str:
-        return f"{ACCOUNT.account_id}.dkr.ecr.{REGION}.amazonaws.com/{self.repository}:1"
-
-    @property
-    def repository(self) -> str:
-        (pull,) = [s for s in statements(self.policies("metaflow-job-execution")) if s["Sid"] == "Pull"]
-        (named,) = pull["Resource"]
-        return str(named).partition("repository/")[2]
-
-    @property
-    def config(self) -> dict[str, str]:
-        """The client's configuration, as the stack's output `metaflowConfig` has it, but for the service."""
-        return {
-            "METAFLOW_DATASTORE_SYSROOT_S3": f"s3://{self.bucket}/metaflow",
-            "METAFLOW_DATATOOLS_S3ROOT": f"s3://{self.bucket}/data",
-            "METAFLOW_DEFAULT_METADATA": "local",
-            "METAFLOW_BATCH_JOB_QUEUE": self.queue,
-            "METAFLOW_BATCH_CONTAINER_IMAGE": self.image,
-            "METAFLOW_BATCH_EMIT_TAGS": "1",
-            "METAFLOW_ECS_S3_ACCESS_IAM_ROLE": self.role("metaflow-job"),
-            "METAFLOW_ECS_FARGATE_EXECUTION_ROLE": self.role("metaflow-job-execution"),
-            "METAFLOW_SFN_IAM_ROLE": self.role("metaflow-step-functions"),
-            "METAFLOW_SFN_STATE_MACHINE_PREFIX": self.prefix,
-            "METAFLOW_SFN_EXECUTION_LOG_GROUP_ARN": arn("logs", "log-group:/executions:*"),
-            "METAFLOW_SFN_DYNAMO_DB_TABLE": self.table,
-            "METAFLOW_EVENTS_SFN_ACCESS_IAM_ROLE": self.role("metaflow-events"),
-        }
-
-    def emulate(self, cloud: Cloud) -> None:
-        """Makes in an emulated account what a client finds there."""
-        cloud.s3.create_bucket(Bucket=self.bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
-        cloud.client("dynamodb").create_table(
-            TableName=self.table,
-            BillingMode="PAY_PER_REQUEST",
-            KeySchema=[{"AttributeName": "pathspec", "KeyType": "HASH"}],
-            AttributeDefinitions=[{"AttributeName": "pathspec", "AttributeType": "S"}],
-        )
-        batch, ec2 = cloud.client("batch"), cloud.client("ec2")
-        service = cloud.client("iam").create_role(RoleName="batch-service", AssumeRolePolicyDocument="{}")
-        environment = batch.create_compute_environment(
-            computeEnvironmentName="small",
-            type="MANAGED",
-            serviceRole=service["Role"]["Arn"],
-            computeResources={
-                "type": "FARGATE",
-                "maxvCpus": 8,
-                "subnets": [ec2.describe_subnets()["Subnets"][0]["SubnetId"]],
-                "securityGroupIds": [ec2.describe_security_groups()["SecurityGroups"][0]["GroupId"]],
-            },
-        )["computeEnvironmentArn"]
-        batch.create_job_queue(
-            jobQueueName=self.queue.rpartition("/")[2],
-            state="ENABLED",
-            priority=1,
-            computeEnvironmentOrder=[{"order": 1, "computeEnvironment": environment}],
-        )
 
 
 def statements(documents: Sequence[str]) -> list[dict[str, Any]]:

@@ -3,14 +3,13 @@
 import os
 import shutil
 import subprocess
-from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from tests.services.cloud import BUCKET, Cloud
 from tests.services.databases import PostgreSql
-from tests.services.processes import PATIENCE, REPOSITORY, Process, folder, free_port, python_path, wait_for
+from tests.services.processes import REPOSITORY, Process, folder, free_port, python_path, wait_for
 from tests.services.task import address
 
 METAFLOW_PYTHON = REPOSITORY / ".venv-metaflow" / "bin" / "python"
@@ -117,39 +116,7 @@ class MetaflowTask:
     def healthy(self, server: str) -> bool:
         return self.health(server).returncode == 0
 
-    def client(self, *command: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
-        """Runs Python with Metaflow's client, which knows this service and the datastore."""
-        return client(self.cloud, self.folder, *command, METAFLOW_SERVICE_URL=self.url, **environment)
-
     def close(self) -> None:
         for process in self.processes:
             process.close()
         shutil.rmtree(self.folder, ignore_errors=True)
-
-
-def client(cloud: Cloud, home: Path, *command: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Runs Python with Metaflow's client, with S3 as its datastore."""
-    given: Mapping[str, str] = {
-        **cloud.environment(),
-        # A flow's tasks are processes that Metaflow starts by this name.
-        "PATH": f"{METAFLOW_PYTHON.parent}{os.pathsep}{os.environ['PATH']}",
-        "AWS_DEFAULT_REGION": cloud.environment()["AWS_REGION"],
-        "HOME": str(home),
-        "METAFLOW_HOME": str(home / ".metaflowconfig"),
-        "METAFLOW_USER": "ann",
-        "METAFLOW_DEFAULT_DATASTORE": "s3",
-        "METAFLOW_DEFAULT_METADATA": "service",
-        "METAFLOW_DATASTORE_SYSROOT_S3": DATASTORE,
-        "PYTHONWARNINGS": "ignore",
-        **environment,
-    }
-    return subprocess.run(
-        [METAFLOW_PYTHON, *command],
-        env=given,
-        cwd=home,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=PATIENCE,
-        stdin=subprocess.DEVNULL,
-    )

@@ -14,12 +14,16 @@ from typing import Any
 
 import pytest
 
+from cli.metaflow.file import config_path
+from cli.metaflow.variables import AUTH_KEY
 from cli.metaflow_roles import CLIENT, CLIENT_VERSION, ROLES, allowed_actions
 from lib.documents.metaflow import PROBE
 from policies.iam import catalogue
 from tests.services.cloud import Cloud
+from tests.services.metaflow_client import configured, python
+from tests.services.metaflow_flow import state_machine
+from tests.services.metaflow_platform import Platform
 from tests.services.metaflow_rights import (
-    Platform,
     agent_needs,
     logging_needs,
     machine_needs,
@@ -28,14 +32,21 @@ from tests.services.metaflow_rights import (
     without,
     write_flow,
 )
-from tests.services.metaflow_task import METAFLOW_PYTHON, client, need
+from tests.services.metaflow_stand_in import StandIn
+from tests.services.metaflow_task import METAFLOW_PYTHON, need
 from tests.services.metaflow_wire import ACCOUNT, KEY, Wire, arn, pass_role, submit, use_of_key
 from tests.services.processes import PATIENCE, folder
 from tests.unit.aws_calls import calls, makers_of
 from tests.unit.iam_evaluator import Request, allows, refused
 
 EXECUTION = "from-a-test"
-INLINE, DISTRIBUTED = "inline", "distributed"
+INLINE, DISTRIBUTED, PRINTED = "inline", "distributed", "printed"
+KNOWN_TO_THE_CLIENT = """
+import json
+import metaflow.metaflow_config
+from metaflow.metaflow_config_funcs import ALL_VALUES, config_values
+print(json.dumps([name for name, _ in config_values(ALL_VALUES)]))
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,12 +54,12 @@ class Deployed:
     """A flow that a person has deployed, started, stopped and deleted, and has run on Batch.
 
     Args:
-        machines: Its state machines: with maps inside, and with distributed ones.
+        machines: Its state machines: with maps inside, with distributed ones, and as `--only-json` prints it.
         name: Name of the state machine.
         schedule: Target of its schedule.
         definition: Its job definition.
         asked: What the client asked of AWS.
-        home: Where it wrote.
+        shell: The variables with which it ran.
     """
 
     machines: Mapping[str, Mapping[str, Any]]
@@ -56,27 +67,23 @@ class Deployed:
     schedule: Mapping[str, Any]
     definition: Mapping[str, Any]
     asked: Sequence[Request]
-    home: Path
+    shell: Mapping[str, str]
 
 
 @pytest.fixture(scope="module")
-def platform() -> Platform:
-    return Platform()
-
-
-@pytest.fixture(scope="module")
-def deployed(platform: Platform, cloud: Cloud) -> Generator[Deployed]:
+def deployed(platform: Platform, account: Cloud, stand_in: StandIn) -> Generator[Deployed]:
     need(METAFLOW_PYTHON, made_by=".venv-metaflow/.installed")
-    platform.emulate(cloud)
-    home = folder()
+    cloud, home = account, folder()
+    shell = configured(cloud, home, platform.stack, platform.outputs(cloud, stand_in.url, stand_in.url))
     plain, scheduled = write_flow(home, scheduled=False), write_flow(home, scheduled=True)
     wire = Wire(cloud.port, key_alias=platform.key_alias)
+    shell["AWS_ENDPOINT_URL"] = wire.url
     functions = cloud.client("stepfunctions")
     name = f"{platform.prefix}_ForkFlow"
     own = arn("states", f"stateMachine:{name}")
 
     def run(flow: Path, *command: str, code: int = 0) -> str:
-        done = client(cloud, home, flow, "--no-pylint", *command, **platform.config, AWS_ENDPOINT_URL=wire.url)
+        done = python(shell, flow, "--no-pylint", *command)
         assert done.returncode == code, done.stdout + done.stderr
         return done.stdout + done.stderr
 
@@ -88,6 +95,7 @@ def deployed(platform: Platform, cloud: Cloud) -> Generator[Deployed]:
     run(scheduled, "step-functions", "create")
     (target,) = cloud.client("events").list_targets_by_rule(Rule=name)["Targets"]
     inline = definition()
+    printed = state_machine(shell, scheduled)
     run(scheduled, "step-functions", "trigger")
     (execution,) = functions.list_executions(stateMachineArn=own)["executions"]
     run(scheduled, "step-functions", "terminate", f"sfn-{execution['name']}")
@@ -99,12 +107,12 @@ def deployed(platform: Platform, cloud: Cloud) -> Generator[Deployed]:
     (described,) = cloud.client("batch").describe_job_definitions(jobDefinitions=[used])["jobDefinitions"]
     wire.close()
     yield Deployed(
-        machines={INLINE: inline, DISTRIBUTED: distributed},
+        machines={INLINE: inline, DISTRIBUTED: distributed, PRINTED: printed},
         name=name,
         schedule=target,
         definition=described["containerProperties"],
         asked=wire.requests(),
-        home=home,
+        shell=shell,
     )
     shutil.rmtree(home, ignore_errors=True)
 
@@ -127,7 +135,7 @@ def jobs(platform: Platform, deployed: Deployed, cloud: Cloud) -> Sequence[Reque
         overrides = by_name[step]["Parameters"]["ContainerOverrides"]
         variables = {one["Name"]: one.get("Value", passed.get(one["Name"])) for one in overrides["Environment"]}
         assert None not in variables.values()
-        work = deployed.home / step
+        work = Path(deployed.shell["HOME"]) / step
         work.mkdir()
         environment = {
             **variables,
@@ -211,8 +219,7 @@ def needs(platform: Platform, deployed: Deployed, jobs: Sequence[Request]) -> Ma
             *start_needs(image),
         ],
         "metaflow-step-functions": [
-            *machine_needs(platform, deployed.machines[INLINE], deployed.name),
-            *machine_needs(platform, deployed.machines[DISTRIBUTED], deployed.name),
+            *(one for machine in deployed.machines.values() for one in machine_needs(platform, machine, deployed.name)),
             *logging_needs(),
         ],
         "metaflow-events": [ACCOUNT.request("states:StartExecution", str(deployed.schedule["Arn"]))],
@@ -273,6 +280,19 @@ def test_the_roles_are_handed_to_whom_they_are_for(platform: Platform, deployed:
     assert deployed.definition["executionRoleArn"] == platform.role("metaflow-job-execution")
     passed = {request.resources[0] for request in deployed.asked if request.action == "iam:PassRole"}
     assert passed == {platform.role(f"metaflow-{one}") for one in ("job", "job-execution", "step-functions", "events")}
+
+
+def test_the_client_is_told_what_the_program_says_and_reads_all_of_it(platform: Platform, deployed: Deployed) -> None:
+    shell = deployed.shell
+    told = {name for name in shell if name.startswith("METAFLOW_")}
+    assert told == {"METAFLOW_HOME", "METAFLOW_PROFILE"}, "all else is in the file"
+    file = json.loads(config_path(shell["METAFLOW_PROFILE"], shell).read_text())
+    said = platform.exported.value("metaflowConfig")
+    assert set(file) == {*said, AUTH_KEY}
+    others = {name for name in said if file[name] != said[name]}
+    assert others == {"METAFLOW_SERVICE_URL", "METAFLOW_SERVICE_INTERNAL_URL"}, "what only an account has"
+    read = json.loads(python(shell, "-c", KNOWN_TO_THE_CLIENT).stdout)
+    assert set(file) <= set(read)
 
 
 def test_the_flow_has_all_that_flows_have(deployed: Deployed) -> None:

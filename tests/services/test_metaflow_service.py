@@ -4,7 +4,7 @@ import shutil
 import threading
 import time
 import uuid
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from pathlib import Path
 
 import pytest
@@ -13,7 +13,9 @@ import requests
 from tests.services.certificates import Authority, authority
 from tests.services.cloud import Cloud
 from tests.services.databases import PostgreSql
+from tests.services.metaflow_client import configured, python
 from tests.services.metaflow_flow import READ, write_flow
+from tests.services.metaflow_platform import Platform
 from tests.services.metaflow_task import GOOSE, METAFLOW_PYTHON, Installed, MetaflowTask, need, source
 from tests.services.processes import PATIENCE, wait_for
 
@@ -69,8 +71,16 @@ def task(make_task: MakeTask, installed: Installed) -> MetaflowTask:
     return made
 
 
-def run_flow(task: MetaflowTask, *arguments: str) -> None:
-    done = task.client(write_flow(task.folder), "--no-pylint", "run", *arguments)
+@pytest.fixture(scope="module")
+def shell(task: MetaflowTask, platform: Platform, account: Cloud) -> dict[str, str]:
+    """Somebody's, who has configured Metaflow for this service; nothing asks at the address inside the VPC."""
+    return configured(
+        account, task.folder, platform.stack, platform.outputs(account, f"{task.url}/", "http://internal/")
+    )
+
+
+def run_flow(shell: Mapping[str, str], *arguments: str) -> None:
+    done = python(shell, write_flow(Path(shell["HOME"])), "--no-pylint", "run", *arguments)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -108,16 +118,22 @@ def test_health_with_and_without_the_database(make_task: MakeTask, installed: In
     assert not task.healthy("ui")
 
 
-def test_a_flow_with_a_foreach_runs_and_its_results_are_read_back(task: MetaflowTask, cloud: Cloud) -> None:
-    run_flow(task, "--most", "4")
-    done = task.client("-c", READ)
+def test_a_flow_with_a_foreach_runs_as_configured_and_its_results_are_read_back(
+    shell: dict[str, str], task: MetaflowTask, platform: Platform, cloud: Cloud
+) -> None:
+    told = {name for name in shell if name.startswith("METAFLOW_")}
+    assert told == {"METAFLOW_HOME", "METAFLOW_PROFILE"}, "all else is in the file"
+    run_flow(shell, "--most", "4")
+    done = python(shell, "-c", READ)
     assert done.stdout.strip() == "True 30 [1, 4, 9, 16] the total is 30", done.stderr
-    assert any(key.startswith("metaflow/CountFlow/") for key in cloud.objects("metaflow/CountFlow/"))
+    assert cloud.objects("metaflow/CountFlow/", platform.bucket)
     flows = requests.get(f"{task.url}/flows", timeout=PATIENCE).json()
     assert [flow["flow_id"] for flow in flows] == ["CountFlow"]
 
 
-def test_no_session_is_left_after_idling_and_the_next_requests_succeed(task: MetaflowTask) -> None:
+def test_no_session_is_left_after_idling_and_the_next_requests_succeed(
+    task: MetaflowTask, shell: dict[str, str]
+) -> None:
     """Connections of the service's pool never close by themselves: an open session keeps a database from pausing."""
     several = [threading.Thread(target=requests.get, args=[f"{task.url}/flows"]) for _ in range(8)]
     for one in several:
@@ -140,7 +156,7 @@ def test_no_session_is_left_after_idling_and_the_next_requests_succeed(task: Met
     path = f"{task.url}/flows/Idle0/runs/{made['run_number']}/tag/mutate"
     assert requests.patch(path, json=tags, timeout=PATIENCE).json()["tags"] == ["tag"]
     wait_for(lambda: not task.server.sessions(task.name), "an end of all sessions")
-    run_flow(task)
+    run_flow(shell)
     assert task.healthy("metadata")
 
 
@@ -160,7 +176,9 @@ def test_a_request_whose_session_the_server_ends_may_come_again(task: MetaflowTa
     assert answers == [503]
 
 
-def test_clients_wait_out_a_restart_of_the_database(task: MetaflowTask, server: PostgreSql) -> None:
+def test_clients_wait_out_a_restart_of_the_database(
+    task: MetaflowTask, server: PostgreSql, shell: dict[str, str]
+) -> None:
     assert requests.get(f"{task.url}/flows", timeout=PATIENCE).status_code == 200
     server.stop()
     try:
@@ -171,7 +189,7 @@ def test_clients_wait_out_a_restart_of_the_database(task: MetaflowTask, server: 
         assert task.healthy("metadata")
         threading.Timer(6, server.start).start()
         # Its first request for the run is answered 503.
-        run_flow(task)
+        run_flow(shell)
     finally:
         wait_for(lambda: requests.get(f"{task.url}/flows", timeout=PATIENCE).status_code == 200, "the database")
 

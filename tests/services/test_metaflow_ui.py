@@ -10,17 +10,20 @@ import requests
 from tests.services.certificates import Authority
 from tests.services.cloud import Cloud
 from tests.services.databases import PostgreSql
+from tests.services.metaflow_client import configured, python
 from tests.services.metaflow_flow import write_flow
+from tests.services.metaflow_platform import Platform
 from tests.services.metaflow_task import GOOSE, METAFLOW_PYTHON, Installed, MetaflowTask, need, source
 from tests.services.processes import PATIENCE, wait_for
 
 
 @pytest.fixture(scope="module")
-def task(cloud: Cloud, postgresql: PostgreSql, ca: Authority) -> Generator[MetaflowTask]:
+def task(platform: Platform, cloud: Cloud, postgresql: PostgreSql, ca: Authority) -> Generator[MetaflowTask]:
     """A service and a UI without live updates, whose database ends sessions that idle for two seconds."""
     need(METAFLOW_PYTHON, GOOSE, made_by=".venv-metaflow/.installed .tools/bin/goose")
     installed = Installed(source())
     made = MetaflowTask(cloud, postgresql, ca.certificate, f"mf{uuid.uuid4().hex[:8]}", installed.folder)
+    made.environment["METAFLOW_DATASTORE_SYSROOT_S3"] = platform.exported.value("MetaflowDataStoreS3Url")
     try:
         made.server.end_idle_sessions(made.name, 2)
         assert made.migrate(installed.migrations).wait() == 0
@@ -50,9 +53,14 @@ def test_pages_and_back_end_answer_at_one_port(task: MetaflowTask) -> None:
     assert not task.healthy("metadata")
 
 
-def test_a_run_is_listed_with_its_parameters_artifacts_and_logs(task: MetaflowTask) -> None:
+def test_a_run_is_listed_with_its_parameters_artifacts_and_logs(
+    task: MetaflowTask, platform: Platform, account: Cloud
+) -> None:
     task.start("serve")
-    done = task.client(write_flow(task.folder), "--no-pylint", "run", "--most", "4")
+    shell = configured(
+        account, task.folder, platform.stack, platform.outputs(account, f"{task.url}/", "http://internal/")
+    )
+    done = python(shell, write_flow(task.folder), "--no-pylint", "run", "--most", "4")
     assert done.returncode == 0, done.stdout + done.stderr
     (run,) = get(task, "/api/flows/CountFlow/runs").json()["data"]
     assert (run["run_number"], run["status"], run["user"]) == (1, "completed", "ann")
