@@ -1,6 +1,10 @@
-"""Each pair of the platform's options passes every policy pack; with `ALL_COMBINATIONS=1` all of them together do."""
+"""Each pair of the platform's options passes every policy pack; with `ALL_COMBINATIONS=1` all of them together do.
+
+Together they are tens of thousands, hours of a machine.
+"""
 
 import itertools
+import json
 import os
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -8,8 +12,10 @@ from typing import Any
 import pytest
 from allpairspy import AllPairs  # pyright: ignore[reportMissingTypeStubs]
 
-from cli.plan.recorder import Recording
+from cli.plan.recorder import Recording, record
 from cli.plan.report import judge
+from cli.plan.stack_file import read_stack
+from components.edge import EDGE_REGION
 from tests.images import METAFLOW_IMAGES, MLFLOW_IMAGES
 from tests.program.conftest import ROOT, Plan
 
@@ -27,6 +33,7 @@ POOL = {
 }
 
 OPTIONS: dict[str, dict[str, Mapping[str, Any]]] = {
+    "region": {EDGE_REGION: {}, "eu-west-1": {}},
     "users": {
         "created": {"identity": {"mode": "create"}},
         "existing": {"identity": {"mode": "existing", "existing": POOL}},
@@ -121,11 +128,15 @@ WITHOUT_USERS: dict[str, Any] = {
 
 
 def _configuration(names: Mapping[str, str]) -> dict[str, Any]:
+    """The sections of all choices; what they name stands in the stack's region, but a certificate for CloudFront."""
     result: dict[str, Any] = {"mlflow": {"images": MLFLOW_IMAGES}}
     for option, value in names.items():
         for section, keys in OPTIONS[option][value].items():
             result[section] = {**result.get(section, {}), **keys}
-    return result
+    result = json.loads(json.dumps(result).replace(EDGE_REGION, names["region"]))
+    if names["region"] != EDGE_REGION and "regionalCertificateArn" in result.get("domain", {}):
+        result["domain"]["usEast1CertificateArn"] = ARN
+    return {f"mlplatform:{section}": keys for section, keys in result.items()} | {"aws:region": names["region"]}
 
 
 def _taken(names: dict[str, str]) -> list[dict[str, str]]:
@@ -147,8 +158,8 @@ COMBINATIONS = _combinations()
 
 
 @pytest.fixture(params=COMBINATIONS, ids=lambda names: ", ".join(names.values()))
-def recording(request: pytest.FixtureRequest, plan: Plan) -> Recording:
-    return plan("local", **_configuration(request.param))
+def recording(request: pytest.FixtureRequest) -> Recording:
+    return record(ROOT, read_stack(ROOT, "local", _configuration(request.param)))
 
 
 def test_every_pair_of_choices_is_among_them() -> None:
