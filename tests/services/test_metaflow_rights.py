@@ -75,6 +75,10 @@ def deployed(platform: Platform, account: Cloud, stand_in: StandIn) -> Generator
     need(METAFLOW_PYTHON, made_by=".venv-metaflow/.installed")
     cloud, home = account, folder()
     shell = configured(cloud, home, platform.stack, platform.outputs(cloud, stand_in.url, stand_in.url))
+    batch = cloud.client("batch")
+    for known in batch.describe_job_definitions(status="ACTIVE")["jobDefinitions"]:
+        # The client registers a definition only where it finds none, and the same configuration served other tests.
+        batch.deregister_job_definition(jobDefinition=known["jobDefinitionArn"])
     plain, scheduled = write_flow(home, scheduled=False), write_flow(home, scheduled=True)
     wire = Wire(cloud.port, key_alias=platform.key_alias)
     shell["AWS_ENDPOINT_URL"] = wire.url
@@ -104,7 +108,7 @@ def deployed(platform: Platform, account: Cloud, stand_in: StandIn) -> Generator
     wire.answers.revive()
     assert "Killing AWS Batch job" in run(scheduled, "batch", "kill")
     used = inline["States"]["start"]["Parameters"]["JobDefinition"]
-    (described,) = cloud.client("batch").describe_job_definitions(jobDefinitions=[used])["jobDefinitions"]
+    (described,) = batch.describe_job_definitions(jobDefinitions=[used])["jobDefinitions"]
     wire.close()
     yield Deployed(
         machines={INLINE: inline, DISTRIBUTED: distributed, PRINTED: printed},

@@ -422,7 +422,8 @@ def test_administrators_alone_get_the_link_to_the_users(tab: Tab, site: Site) ->
     tab.enter(site, BOB)
     expect(tab.page.get_by_role("link", name="S3 bucket")).to_be_visible()
     expect(tab.page.get_by_role("link", name="Cognito users")).to_have_count(0)
-    tab.page.get_by_role("button", name="Log out").click()
+    with tab.page.expect_navigation(url=f"{site.url}/"):
+        tab.page.get_by_role("button", name="Log out").click()
     tab.enter(site)
     users = tab.page.get_by_role("link", name="Cognito users")
     expect(users).to_have_attribute("href", re.compile(r"^https://eu-west-1\.console\.aws\.amazon\.com/cognito/"))
