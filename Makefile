@@ -153,16 +153,17 @@ tools:
 	@touch $@
 
 # Engine tests wait for the provider's polling most of the time, and those of services for what starts and stops, so all
-# run beside each other. Services have clocks of their own (leases, tokens, time limits), so what has none yields to them.
+# run beside each other. Services have clocks of their own (leases, tokens, time limits), and engine tests take longest, so
+# these go first in this order.
 test: $(VENV)/.installed .venv-mlflow/.installed .venv-metaflow/.installed .venv-peers/.installed tools
 	@$(MAKE) --no-print-directory --jobs 3 test-engine test-program test-services
 
 test-engine: $(VENV)/.installed
-	nice $(BIN)/python -m pytest tests/engine --numprocesses 5 --dist load
+	nice -n 5 $(BIN)/python -m pytest tests/engine --numprocesses 5 --dist load
 
 test-program: $(VENV)/.installed .venv-peers/.installed
-	nice $(BIN)/python -m pytest tests/unit tests/program --numprocesses 2 --dist loadfile
-	nice $(BIN)/python -m pytest tests/peers
+	nice -n 15 $(BIN)/python -m pytest tests/unit tests/program --numprocesses 2 --dist loadfile
+	nice -n 15 $(BIN)/python -m pytest tests/peers
 
 test-services: $(VENV)/.installed .venv-mlflow/.installed .venv-metaflow/.installed tools
 	$(BIN)/python -m pytest tests/services
