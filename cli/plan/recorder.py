@@ -1,11 +1,9 @@
 """Runs the program in this process and records every resource it registers, with what a preview would know of it."""
 
 import asyncio
-import contextlib
 import gc
-import logging
 import runpy
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -226,23 +224,24 @@ def record(root: Path, stack: Stack) -> Recording:
         Exception: Whatever the program raises, as the engine would report it.
     """
     monitor = RecordingMonitor(stack.config)
-    with _quiet():
-        pulumi_settings.ROOT.set(None)
-        loop = asyncio.new_event_loop()
-        asyncio.set_event_loop(loop)
-        mocks.set_mocks(_NoMocks(), project=stack.project, stack=stack.name, preview=True, monitor=monitor)
-        settings = cast("Any", pulumi_settings.SETTINGS)
-        settings.callbacks = _Transforms()
-        # What a failed run left, and outputs made outside of one, belong to loops that are closed.
-        settings.outputs.clear()
-        settings.rpc_manager.clear()
-        pulumi_config.set_all_config(dict(stack.config), sorted(stack.secret_keys))
-        try:
-            loop.run_until_complete(run_pulumi_func(lambda: _run(root)))
-            outputs = cast("list[str]", list(cast("Any", pulumi_settings.get_root_resource()).outputs))
-        finally:
-            loop.close()
-            asyncio.set_event_loop(asyncio.new_event_loop())
+    pulumi_settings.ROOT.set(None)
+    loop = asyncio.new_event_loop()
+    # What is left when a program fails is of no interest, whenever Python collects it; the failure itself is raised.
+    loop.set_exception_handler(lambda _loop, _context: None)
+    asyncio.set_event_loop(loop)
+    mocks.set_mocks(_NoMocks(), project=stack.project, stack=stack.name, preview=True, monitor=monitor)
+    settings = cast("Any", pulumi_settings.SETTINGS)
+    settings.callbacks = _Transforms()
+    # What a failed run left, and outputs made outside of one, belong to loops that are closed.
+    settings.outputs.clear()
+    settings.rpc_manager.clear()
+    pulumi_config.set_all_config(dict(stack.config), sorted(stack.secret_keys))
+    try:
+        loop.run_until_complete(run_pulumi_func(lambda: _run(root)))
+        outputs = cast("list[str]", list(cast("Any", pulumi_settings.get_root_resource()).outputs))
+    finally:
+        loop.close()
+        asyncio.set_event_loop(asyncio.new_event_loop())
     return Recording(
         stack=stack, resources=_in_order(monitor.recorded), invokes=sorted(monitor.invoked), outputs=outputs
     )
@@ -265,18 +264,6 @@ def _run(root: Path) -> None:
         runpy.run_path(str(root / "__main__.py"), run_name="__main__")
     finally:
         docker.builds.reset(token)
-
-
-@contextlib.contextmanager
-def _quiet() -> Generator[None]:
-    """Futures that are left when a program fails are of no interest; the failure itself is raised."""
-    logger = logging.getLogger("asyncio")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
 
 
 def _struct(value: Mapping[str, Any]) -> struct_pb2.Struct:
