@@ -31,6 +31,11 @@ def exist(monkeypatch: pytest.MonkeyPatch, computes: Computes) -> None:
     monkeypatch.setattr(RecordingMonitor, "RegisterResource", registered)
 
 
+def exists(monkeypatch: pytest.MonkeyPatch, type_: str, *outputs: str) -> None:
+    """The same for one type: some of what AWS computes is known, by the names of property and resource."""
+    exist(monkeypatch, {type_: lambda name, _: {output: f"{output} of {name}" for output in outputs}})
+
+
 class Exported:
     """The stack's outputs by name: value, secretness, and the resources that they come from."""
 

@@ -14,9 +14,10 @@ from cli.plan.answers import answers, reads
 from cli.plan.recorder import Recording, RecordingMonitor, record
 from cli.plan.report import judge
 from cli.plan.stack_file import read_stack
+from tests.exported import exists
 from tests.images import METAFLOW_IMAGES, MLFLOW_IMAGES
 from tests.program.conftest import ROOT
-from tests.program.test_metaflow import BALANCER, exists
+from tests.program.test_metaflow import BALANCER
 
 HOME, ABROAD = "us-east-1", "eu-west-1"
 ZONE = "Z0123456789ABCDEFGHIJ"

@@ -16,7 +16,7 @@ from cli.plan.recorder import Recording, Resource, record
 from cli.plan.report import judge
 from cli.plan.stack_file import read_stack
 from settings.base import Environment
-from tests.exported import Exported, exist
+from tests.exported import Exported, exists
 from tests.images import METAFLOW_IMAGES, MLFLOW_IMAGES
 from tests.program.conftest import ROOT, STACKS, Plan
 from tests.program.test_every_stack import (
@@ -174,11 +174,6 @@ def document(recording: Recording, policy: str) -> dict[str, dict[str, Any]]:
 
 def containers(recording: Recording, task: str) -> list[dict[str, Any]]:
     return json.loads(named(recording, TASK, task).props["containerDefinitions"])
-
-
-def exists(monkeypatch: pytest.MonkeyPatch, type_: str, *outputs: str) -> None:
-    """As if resources of a type were there already: their ids and some of their outputs are known."""
-    exist(monkeypatch, {type_: lambda name, _: {output: f"{output} of {name}" for output in outputs}})
 
 
 def recorded(what: str) -> Recording:
